@@ -1,0 +1,82 @@
+"""The seams of learning: who judges, who writes gradients and edits, who decides.
+
+The trainer knows only these; a strategy is a small class behind one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from agentsym.network.canonical import Frozen
+from agentsym.network.edits import Edit
+from agentsym.network.network import Network
+from agentsym.network.records import Gradient, LossReport, Step, Trajectory
+
+
+class Row(Frozen):
+    """One row of a data set: its inputs, the fields it is labeled with (if any) and where it came from."""
+
+    id: str
+    inputs: dict[str, Any]
+    expected: dict[str, Any] = {}
+    source: str = ""
+
+
+class Verdict(Frozen):
+    """What a metric says of one output: a score in [0, 1] (None: the teacher must score), its parts and a comment."""
+
+    score: float | None
+    parts: dict[str, float] = {}
+    text: str = ""
+
+
+class Evidence(Frozen):
+    """Everything known of one example in a batch: the row, the run, the loss, and a gradient for each step."""
+
+    row: Row
+    trajectory: Trajectory
+    loss: LossReport
+    gradients: tuple[Gradient, ...] = ()
+
+
+class Task(Frozen):
+    """One update that a teacher is asked for: rewrite one component of one node.
+
+    Attributes:
+        network: the network that all gradients speak of.
+        node: the node's id.
+        parameter: path of the component (`triage/rules`).
+        evidence: the batch, sorted by (score, example id).
+        lr: the learning rate; the limits that follow from it are enforced afterwards.
+        limits: what the learning rate allows, as sentences for the teacher.
+        history: the last accepted and rejected edits of this parameter, as sentences.
+        errors: why earlier answers to this very task were refused.
+    """
+
+    network: Network
+    node: str
+    parameter: str
+    evidence: tuple[Evidence, ...]
+    lr: float
+    limits: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class Teacher(Protocol):
+    """Writes losses, gradients and edits. Raises OutputError where it has no legal answer."""
+
+    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
+        """Say what is wrong with a run and what was wanted; score it where `verdict.score` is None (paper, Eq. 1)."""
+        ...
+
+    async def gradient(
+        self, network: Network, trajectory: Trajectory, step: Step, loss: LossReport, messages: Sequence[str], lr: float
+    ) -> Gradient:
+        """Say what one step must change, given what its successors require (`messages`) (paper, Eq. 2)."""
+        ...
+
+    async def propose(self, task: Task) -> Sequence[Edit]:
+        """Return edits of one component; none means: keep it."""
+        ...

@@ -1,0 +1,66 @@
+"""The seam between agents and whoever answers: one request, one reply, one protocol.
+
+Every model is behind it (a provider, a local transformer, the embedded reader, a recording, a double in a test), and
+whoever asks goes through the door (`door.py`), never to a model directly.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from agentsym.network.canonical import Frozen, content_hash
+from agentsym.network.records import Message, ToolCall, Usage
+
+Phase = Literal["forward", "loss", "backward", "optimizer", "gate"]
+
+
+class Request(Frozen):
+    """What a model is asked.
+
+    Attributes:
+        messages: the chat so far.
+        schema_: JSON schema that the answer's text must satisfy; None asks for prose.
+        tools: JSON-schema descriptions of the functions that the model may call.
+        temperature: None leaves it to the model.
+        max_tokens: longest answer in tokens; None leaves it to the model.
+        rollout: number of an independent sample; equal requests with other rollouts are asked anew.
+    """
+
+    messages: tuple[Message, ...]
+    schema_: dict[str, Any] | None = None
+    tools: tuple[dict[str, Any], ...] = ()
+    temperature: float | None = None
+    max_tokens: int | None = None
+    rollout: int = 0
+
+    def key(self, model: str) -> str:
+        """Return the cache key: the SHA-256 of the model's name (with its address) and everything asked."""
+        return content_hash([model, self.model_dump(mode="json")])
+
+
+class Reply(Frozen):
+    """What a model answered: a text (JSON, if a schema was asked for) or tool calls, and what it cost."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+
+
+class LanguageModel(Protocol):
+    """Anything that answers a request.
+
+    Attributes:
+        name: the model string with the address it is served from; part of the cache's key.
+        remote: whether an answer costs time or money, so that it is worth caching and counts against the caps.
+    """
+
+    name: str
+    remote: bool
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer one request.
+
+        Raises:
+            ModelError: when there is no answer; its subclasses say why.
+        """
+        ...

@@ -1,0 +1,3 @@
+"""stub"""
+def lint(network):  # type: ignore
+    return []
