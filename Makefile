@@ -18,11 +18,13 @@ CORE  := $(VENV)/.stamp-core
 DEV   := $(VENV)/.stamp-dev
 TORCH := $(VENV)/.stamp-torch
 
+TORCH_VERSION := torch==2.13.0
+
 # uv is quick but knows nothing of pip's configuration; where only pip knows the way to the packages, pip goes.
 install = $(BIN)/uv pip install -q --system-certs --python $(BIN)/python -c constraints.txt $(1) \
 	|| { echo "uv could not install; trying with pip" >&2; $(BIN)/python -m pip install -q -c constraints.txt $(1); }
 
-.PHONY: help demo check check-slow lint test clean
+.PHONY: help demo check check-slow lint test lock clean
 
 help:
 	@echo "make demo        train a shipped agent (no key, no GPU)"
@@ -30,6 +32,7 @@ help:
 	@echo "make check-slow  the slow tests; installs torch first"
 	@echo "make lint        ruff, mypy, import rules"
 	@echo "make test        pytest"
+	@echo "make lock        write constraints.txt anew, with the newest versions that pyproject.toml allows"
 	@echo "make clean       remove the environment, caches and builds"
 
 demo: $(CORE)
@@ -48,6 +51,13 @@ test: $(DEV)
 
 check-slow: $(DEV) $(TORCH)
 	$(BIN)/pytest -m slow --timeout 1800
+
+# Which build of torch fits is each machine's own matter, so torch and what only it needs are left out.
+lock: $(READY)
+	echo "$(TORCH_VERSION)" > $(VENV)/torch.txt
+	$(BIN)/uv pip compile -q --system-certs --upgrade --all-extras --no-header --no-emit-index-url --no-annotate \
+		--python-version 3.11 -c $(VENV)/torch.txt -o $(VENV)/lock.txt pyproject.toml >/dev/null
+	grep -vE '^(torch|triton|nvidia-|cuda-)' $(VENV)/lock.txt > constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -85,5 +95,5 @@ $(DEV): $(READY) pyproject.toml constraints.txt
 
 # By pip, so that a machine whose pip is set to a CPU build gets it: uv would take the CUDA one.
 $(TORCH): $(READY) constraints.txt
-	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install -q -c constraints.txt $(TORCH_VERSION)
 	@touch $@

@@ -5,8 +5,8 @@ The trainer knows only these; a strategy is a small class behind one of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 from agentsym.network.canonical import Frozen
 from agentsym.network.edits import Edit
@@ -64,6 +64,46 @@ class Task(Frozen):
     errors: tuple[str, ...] = ()
 
 
+class Update(Frozen):
+    """What became of one `Task`: the edits that were taken, and why earlier answers were refused.
+
+    `kept` means that the teacher chose to change nothing, `discarded` that no answer was legal within the retries.
+    """
+
+    parameter: str
+    status: Literal["committed", "kept", "discarded"]
+    edits: tuple[Edit, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class Proposal(Frozen):
+    """One candidate for a new version: the edits of all updates together."""
+
+    updates: tuple[Update, ...] = ()
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Every edit, in the order in which they apply."""
+        return tuple(edit for update in self.updates for edit in update.edits)
+
+
+class Scores(Frozen):
+    """The scores of one version by row id: on the current batch, on validation, on the must-pass rows."""
+
+    batch: dict[str, float] = {}
+    val: dict[str, float] = {}
+    must_pass: dict[str, float] = {}
+
+
+class Decision(Frozen):
+    """What a gate decided, the two means it looked at, and why."""
+
+    accept: bool
+    reason: str
+    before: float = 0.0
+    after: float = 0.0
+
+
 class Teacher(Protocol):
     """Writes losses, gradients and edits. Raises OutputError where it has no legal answer."""
 
@@ -79,4 +119,36 @@ class Teacher(Protocol):
 
     async def propose(self, task: Task) -> Sequence[Edit]:
         """Return edits of one component; none means: keep it."""
+        ...
+
+
+class Optimizer(Protocol):
+    """Turns a batch's evidence into one proposal; it never changes the network itself."""
+
+    async def propose(
+        self, network: Network, evidence: Sequence[Evidence], *, lr: float, history: Mapping[str, Sequence[str]]
+    ) -> Proposal:
+        """Return the edits for one step; `history` holds what was tried before, by parameter."""
+        ...
+
+
+class Gate(Protocol):
+    """Decides from scores whether a proposal becomes a version.
+
+    Attributes:
+        looks_at: which rows must be scored for a decision.
+    """
+
+    looks_at: frozenset[Literal["batch", "val", "must_pass"]]
+
+    def decide(self, before: Scores, after: Scores) -> Decision:
+        """Compare the two versions on the same rows."""
+        ...
+
+
+class Sampler(Protocol):
+    """Draws the batch of a step; the same step always gets the same rows, so a resumed run draws as the first did."""
+
+    def batch(self, rows: Sequence[Row], step: int) -> tuple[Row, ...]:
+        """Return the rows of step number `step` (from 0)."""
         ...

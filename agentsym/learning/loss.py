@@ -1,0 +1,109 @@
+"""The language loss: who scores a run, who writes its text, and what the teacher is allowed to see.
+
+All of that is policy and stands here in code; the teacher only writes comments, and a score where nothing else gives
+one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agentsym.errors import OutputError
+from agentsym.learning.protocols import Row, Teacher, Verdict
+from agentsym.network.network import Network
+from agentsym.network.records import LossReport, Trajectory
+
+PERFECT = 1.0 - 1e-9
+
+
+async def loss(
+    teacher: Teacher,
+    network: Network,
+    trajectory: Trajectory,
+    row: Row,
+    verdict: Verdict,
+    *,
+    comments: Literal["teacher", "metric"] = "teacher",
+    supervised: bool = True,
+) -> LossReport:
+    """Return the loss of one run (paper, Eq. 1: L = LLM(P_loss(τ))).
+
+    Four variants follow from what there is: the teacher sees `row.expected` if the row has any, and the metric's score
+    if there is one; it scores only where there is none. A failed run scores 0 whatever anybody says, and its error is
+    the evidence. With a metric a run is satisfied only at full score, so that an error can never be talked away.
+
+    Args:
+        teacher: who writes the comments.
+        network: the version that ran.
+        trajectory: the run.
+        row: the example.
+        verdict: what the metric says.
+        comments: `metric` takes the verdict's text and asks nobody, where there is a score.
+        supervised: False withholds from the teacher the labels and the metric's text, which may quote them.
+
+    Raises:
+        OutputError: when only the teacher could score the run and it has no legal answer.
+    """
+    if trajectory.status == "error":
+        error = f"The run failed: {trajectory.error or 'no reason was recorded'}"
+        verdict = verdict.model_copy(update={"score": 0.0, "text": error})
+    elif verdict.score is not None:
+        verdict = verdict.model_copy(update={"score": clamp(verdict.score)})
+    if comments == "metric" and verdict.score is not None:
+        return _from_metric(row, verdict, verdict.score)
+    shown_row, shown_verdict = row, verdict
+    if not supervised:
+        shown_row = row.model_copy(update={"expected": {}})
+        if trajectory.status != "error":
+            shown_verdict = verdict.model_copy(update={"text": ""})
+    try:
+        report = await teacher.loss(network, trajectory, shown_row, shown_verdict)
+    except OutputError:
+        if verdict.score is None:
+            raise
+        return _from_metric(shown_row, shown_verdict, verdict.score)
+    return report.model_copy(update=_settled(report, shown_row, verdict))
+
+
+def clamp(score: float) -> float:
+    """Return the score within [0, 1]; what is no number scores 0."""
+    return min(1.0, max(0.0, score)) if score == score else 0.0
+
+
+def from_ten(score: float) -> float:
+    """Return a prompted score of 0 to 10, as the paper asks for it, within [0, 1]."""
+    return clamp(score / 10.0)
+
+
+def _settled(report: LossReport, row: Row, verdict: Verdict) -> dict[str, object]:
+    """Return the fields of a teacher's report that are not the teacher's to decide."""
+    settled: dict[str, object] = {
+        "example_id": row.id,
+        "expected": row.expected or None,
+        "metrics": dict(verdict.parts),
+    }
+    if verdict.score is None:
+        score = sum(report.samples) / len(report.samples) if report.samples else report.score
+        return {**settled, "score": clamp(score), "source": "judge"}
+    satisfied = report.satisfied and verdict.score >= PERFECT
+    return {**settled, "score": verdict.score, "source": "metric", "satisfied": satisfied, "samples": ()}
+
+
+def _from_metric(row: Row, verdict: Verdict, score: float) -> LossReport:
+    """Return the loss that needs no call: the metric's score and text."""
+    satisfied = score >= PERFECT
+    text = verdict.text or ("Everything is as it was wanted." if satisfied else _wanted(row, score))
+    return LossReport(
+        example_id=row.id,
+        score=score,
+        text=text,
+        requirement="" if satisfied else text,
+        satisfied=satisfied,
+        expected=row.expected or None,
+        metrics=dict(verdict.parts),
+    )
+
+
+def _wanted(row: Row, score: float) -> str:
+    wanted = "; ".join(f"{field} should be {value!r}" for field, value in row.expected.items())
+    return f"The score is {score:.2f} of 1." + (f" Wanted: {wanted}." if wanted else "")

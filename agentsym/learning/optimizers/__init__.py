@@ -1,0 +1,1 @@
+"""Optimizers: how the gradients of a batch become edits of prompts, tools and structure."""

@@ -1,0 +1,117 @@
+"""`PromptOptimizer`: asks the teacher for edits of each prompt component that has suggestions.
+
+It is the propose, validate and retry part of a step (paper, section 3.4): what it returns is legal and within the
+learning rate; whether it is any good, the gate decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from agentsym.errors import NetworkError, OutputError
+from agentsym.learning.optimizers import limits
+from agentsym.learning.protocols import Evidence, Proposal, Task, Teacher, Update
+from agentsym.network.edits import Edit
+from agentsym.network.network import Network
+from agentsym.network.parameters import Choices, Examples, Rules, Text
+
+
+class PromptOptimizer:
+    """Algorithm 1's update of the prompts.
+
+    Args:
+        teacher: who writes the edits.
+        retries: how often an illegal answer is sent back with its errors before the update is dropped.
+    """
+
+    def __init__(self, teacher: Teacher, *, retries: int = 3) -> None:
+        self.teacher = teacher
+        self.retries = retries
+
+    async def propose(
+        self, network: Network, evidence: Sequence[Evidence], *, lr: float, history: Mapping[str, Sequence[str]]
+    ) -> Proposal:
+        """Return one proposal: a call for each component with suggestions, each with its own attempts.
+
+        All calls of a round speak of the same base and run side by side; their answers are tried in the order of
+        the parameters, so the result does not depend on who answers first. An answer that is not legal is asked
+        again in the next round, with its errors; the others keep theirs.
+        """
+        ordered = tuple(sorted(evidence, key=lambda item: (item.loss.score, item.row.id)))
+        pending = {
+            path: Task(
+                network=network,
+                node=path.rpartition("/")[0].removesuffix("/choices"),
+                parameter=path,
+                evidence=ordered,
+                lr=lr,
+                limits=limits.sentences(network.parameter(path), lr),
+                history=tuple(history.get(path, ())),
+            )
+            for path in components_to_update(network, ordered, lr)
+        }
+        done: dict[str, Update] = {}
+        work = network
+        for _ in range(self.retries + 1):
+            if not pending:
+                break
+            answers = await asyncio.gather(*(self._ask(task) for task in pending.values()))
+            for (path, task), answer in zip(list(pending.items()), answers, strict=True):
+                work, update, error = _try(work, network, task, answer)
+                if update is not None:
+                    done[path] = update
+                    del pending[path]
+                else:
+                    pending[path] = task.model_copy(update={"errors": (*task.errors, error)})
+        for path, task in pending.items():
+            done[path] = Update(parameter=path, status="discarded", errors=task.errors)
+        return Proposal(updates=tuple(done[path] for path in network.parameters() if path in done))
+
+    async def _ask(self, task: Task) -> Sequence[Edit] | OutputError:
+        try:
+            return await self.teacher.propose(task)
+        except OutputError as error:
+            return error
+
+
+def components_to_update(network: Network, evidence: Sequence[Evidence], lr: float) -> tuple[str, ...]:
+    """Return the paths of the prompt components with suggestions, in the network's order.
+
+    The learning rate bounds how many one step may touch; the heaviest suggestions (summed severity) go first.
+    """
+    weight: Counter[str] = Counter()
+    for item in evidence:
+        for gradient in item.gradients:
+            if gradient.status == "ok" and not gradient.satisfied:
+                for suggestion in gradient.suggestions:
+                    weight[suggestion.parameter] += suggestion.severity
+    order = [
+        path
+        for path, parameter in network.parameters().items()
+        if weight[path] and parameter.learnable and isinstance(parameter, Text | Rules | Choices | Examples)
+    ]
+    heaviest = sorted(order, key=lambda path: -weight[path])[: limits.parameters_allowed(len(order), lr)]
+    return tuple(path for path in order if path in heaviest)
+
+
+def _try(
+    work: Network, base: Network, task: Task, answer: Sequence[Edit] | OutputError
+) -> tuple[Network, Update | None, str]:
+    """Apply one answer to the work so far; returns the network, the update if it was legal, else the error."""
+    if isinstance(answer, OutputError):
+        return work, None, str(answer)
+    if not answer:
+        return work, Update(parameter=task.parameter, status="kept", errors=task.errors), ""
+    try:
+        candidate = work.apply(answer)
+    except NetworkError as error:
+        return work, None, str(error)
+    touched = [edit.path for edit in answer if getattr(edit, "path", task.parameter) != task.parameter]
+    problems = [f"{path}: only {task.parameter} may be edited here" for path in touched]
+    problems += limits.violations(base, candidate, task.parameter, task.lr)
+    if problems:
+        return work, None, "; ".join(problems)
+    update = Update(parameter=task.parameter, status="committed", edits=tuple(answer), errors=task.errors)
+    return candidate, update, ""

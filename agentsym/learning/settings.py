@@ -1,0 +1,58 @@
+"""The numbers and switches of a training run, in one value that is written into the run's first event.
+
+Everything here is plain JSON, so a run that was stopped goes on with exactly the settings it began with.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from agentsym.errors import UsageError
+from agentsym.network.canonical import Frozen
+
+
+class Settings(Frozen):
+    """How a run trains.
+
+    Attributes:
+        steps: most steps.
+        batch: rows a step; None takes 4, or all rows with a teacher that reads them all at once.
+        lr: learning rate in (0, 1]: the share of a parameter that one step may change.
+        lr_decay: what a rejected step multiplies the learning rate by.
+        lr_floor: the learning rate never decays below this.
+        retries: how often an illegal answer of the teacher is sent back before it is dropped.
+        patience: stop after so many steps without a better version (None: never).
+        target: stop when the validation score (without validation the batch's) reaches this.
+        seed: seeds batches and splits.
+        samples: how often each row is scored for the gate; more than one for noisy students and judges.
+        rescore_base: score the base anew at each gate instead of remembering its scores.
+        order: how back-propagation walks (`reverse`; the others are ablations).
+        comments: who writes the text of a loss that a metric has scored: the teacher, or the metric at no call.
+        failing_share: a batch with more failed runs than this is not learned from; three in a row end the run.
+    """
+
+    steps: int = Field(default=20, ge=0)
+    batch: int | None = Field(default=None, ge=1)
+    lr: float = Field(default=0.5, gt=0.0, le=1.0)
+    lr_decay: float = Field(default=0.8, gt=0.0, le=1.0)
+    lr_floor: float = Field(default=0.1, gt=0.0, le=1.0)
+    retries: int = Field(default=3, ge=0)
+    patience: int | None = Field(default=5, ge=1)
+    target: float | None = Field(default=None, ge=0.0, le=1.0)
+    seed: int = 0
+    samples: int = Field(default=1, ge=1)
+    rescore_base: bool = False
+    order: Literal["reverse", "forward", "last"] = "reverse"
+    comments: Literal["teacher", "metric"] = "teacher"
+    failing_share: float = Field(default=0.2, ge=0.0, le=1.0)
+
+    @classmethod
+    def checked(cls, **values: object) -> Settings:
+        """Make settings from keyword arguments; raises UsageError that names each wrong one."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise UsageError(f"these settings cannot be used: {wrong}") from error

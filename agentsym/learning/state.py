@@ -1,0 +1,105 @@
+"""`State`: everything a training run must remember between two steps.
+
+It is written into the journal as a checkpoint after each step, so a run that was killed goes on from the last one.
+"""
+
+from __future__ import annotations
+
+from agentsym.learning.gate import TIE, mean
+from agentsym.learning.protocols import Decision, Proposal
+from agentsym.learning.settings import Settings
+from agentsym.network.canonical import Frozen
+
+HISTORY = 5  # accepted and rejected edits that are remembered of each parameter
+
+
+class State(Frozen):
+    """Where a run stands before step number `step`.
+
+    Attributes:
+        step: the next step.
+        head: the version that is learned on.
+        best: the version with the best validation score so far (the head, where there is no validation).
+        best_score: its score.
+        val: the head's validation scores by row.
+        must_pass: the head's scores on the must-pass rows.
+        lr: the learning rate.
+        history: parameter → what was tried, as sentences, oldest first.
+        accepted: steps whose candidate was kept.
+        stale: steps since the best version changed.
+        idle: steps in a row that proposed nothing.
+        failing: batches in a row with too many failed runs.
+    """
+
+    step: int = 0
+    head: str
+    best: str
+    best_score: float = 0.0
+    val: dict[str, float] = {}
+    must_pass: dict[str, float] = {}
+    lr: float
+    history: dict[str, tuple[str, ...]] = {}
+    accepted: int = 0
+    stale: int = 0
+    idle: int = 0
+    failing: int = 0
+
+    def after_failing_batch(self) -> State:
+        """Go on without an update."""
+        return self.model_copy(update={"step": self.step + 1, "failing": self.failing + 1})
+
+    def after_idle(self, batch_score: float) -> State:
+        """Go on from a step whose proposal was empty."""
+        score = self.best_score if self.val else max(self.best_score, batch_score)
+        changes = {"step": self.step + 1, "idle": self.idle + 1, "stale": self.stale + 1, "failing": 0}
+        return self.model_copy(update={**changes, "best_score": score})
+
+    def after_gate(
+        self,
+        settings: Settings,
+        proposal: Proposal,
+        decision: Decision,
+        *,
+        candidate: str,
+        val: dict[str, float],
+        must_pass: dict[str, float],
+        batch_score: float,
+    ) -> State:
+        """Go on from a gate's decision: the candidate becomes the head, or the learning rate decays."""
+        base = self.model_copy(
+            update={
+                "step": self.step + 1,
+                "history": self._remembered(proposal, decision),
+                "idle": 0,
+                "failing": 0,
+            }
+        )
+        if not decision.accept:
+            lr = max(settings.lr_floor, self.lr * settings.lr_decay) if self.lr > settings.lr_floor else self.lr
+            return base.model_copy(update={"lr": lr, "stale": self.stale + 1})
+        score = mean(val.values()) if val else batch_score
+        better = score > self.best_score + TIE or (not val and score >= self.best_score - TIE)
+        changes: dict[str, object] = {
+            "head": candidate,
+            "val": val,
+            "must_pass": must_pass,
+            "accepted": self.accepted + 1,
+            "stale": 0 if score > self.best_score + TIE else self.stale + 1,
+        }
+        if better:
+            changes |= {"best": candidate, "best_score": score}
+        return base.model_copy(update=changes)
+
+    def _remembered(self, proposal: Proposal, decision: Decision) -> dict[str, tuple[str, ...]]:
+        """Add what this step tried: of each parameter, the last five accepted and the last five rejected edits."""
+        verdict = "accepted" if decision.accept else "rejected"
+        history = dict(self.history)
+        for update in proposal.updates:
+            if update.status != "committed":
+                continue
+            what = "; ".join(edit.why or edit.op for edit in update.edits[:8])
+            line = f"{verdict} ({decision.after - decision.before:+.3f}): {what}"
+            lines = (*history.get(update.parameter, ()), line)
+            kept = [[own for own in lines if own.startswith(word)][-HISTORY:] for word in ("accepted", "rejected")]
+            history[update.parameter] = tuple(own for own in lines if own in kept[0] or own in kept[1])
+        return history

@@ -1,0 +1,174 @@
+"""One event, and how what it says becomes JSON whose long texts are stored once, by their hash.
+
+The messages of a trajectory and the content of a version go to the table `texts`; the event keeps the hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from agentsym.network.canonical import Frozen
+from agentsym.network.records import Trajectory
+
+WITHOUT_TEXTS = {"steps": {"__all__": {"messages": {"__all__": {"content"}}}}}
+
+
+class Event(Frozen):
+    """Something that happened in a run.
+
+    Attributes:
+        run_id: the run.
+        seq: its place in the run: 1, 2, 3 … without gaps.
+        kind: what happened.
+        at: when it was stored, UTC, ISO 8601; the only thing in it that depends on time.
+        data: what there is to say, as plain JSON; long texts are hashes (`Store.trajectory` and
+            `Store.version_content` put them back).
+    """
+
+    run_id: str
+    seq: int
+    kind: str
+    at: str
+    data: dict[str, Any]
+
+
+class Texts:
+    """The texts of one write, each hashed once however often it occurs."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, str] = {}
+
+    def hash(self, text: str) -> str | None:
+        """Return the SHA-256 of a text and keep both; None for a text that UTF-8 cannot hold (a lone surrogate)."""
+        known = self._hashes.get(text)
+        if known is None:
+            try:
+                known = hashlib.sha256(text.encode()).hexdigest()
+            except UnicodeEncodeError:
+                return None
+            self._hashes[text] = known
+        return known
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the rows for the table `texts`."""
+        return [{"hash": known, "text": text} for text, known in self._hashes.items()]
+
+
+def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:
+    """Return the canonical JSON of an event's data, its long texts moved to `texts`.
+
+    Keys are sorted. Models may stand in it as they are; a value that JSON does not know is written as its `repr`, a
+    float that is not finite as a string, so that storing never fails a run that was paid for.
+    """
+    pack = PACKERS.get(kind)
+    return _json(pack(data, texts) if pack else data)
+
+
+def pack_trajectory(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    """Replace the content of every message of `data["trajectory"]` by its hash, under the key `text`."""
+    trajectory = data["trajectory"]
+    if not isinstance(trajectory, Trajectory):
+        trajectory = Trajectory.model_validate(trajectory)
+    packed = trajectory.model_dump(mode="json", exclude=WITHOUT_TEXTS, exclude_defaults=True, fallback=repr)
+    for step, dumped in zip(trajectory.steps, packed.get("steps", ()), strict=True):
+        for message, slot in zip(step.messages, dumped.get("messages", ()), strict=True):
+            known = texts.hash(message.content)
+            slot.update({"text": known} if known else {"content": message.content})
+    return {**data, "trajectory": packed}
+
+
+def unpack_trajectory(packed: Mapping[str, Any], texts: Mapping[str, str]) -> Trajectory:
+    """Undo `pack_trajectory`, given the texts that `hashes_of` names."""
+    steps = [
+        {
+            **step,
+            "messages": [
+                {
+                    **{key: value for key, value in slot.items() if key != "text"},
+                    "content": texts[slot["text"]],
+                }
+                if "text" in slot
+                else slot
+                for slot in step.get("messages", ())
+            ],
+        }
+        for step in packed.get("steps", ())
+    ]
+    return Trajectory.model_validate({**packed, "steps": steps})
+
+
+def hashes_of(packed: Mapping[str, Any]) -> set[str]:
+    """Return the hashes of the texts that a packed trajectory needs."""
+    return {
+        slot["text"]
+        for step in packed.get("steps", ())
+        for slot in step.get("messages", ())
+        if "text" in slot
+    }
+
+
+def pack_version(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    """Replace `data["content"]` (a network, or its plain JSON) by the hash of its JSON."""
+    return {**data, "content": texts.hash(_json(data["content"]))}
+
+
+PACKERS: Mapping[str, Callable[[Mapping[str, Any], Texts], dict[str, Any]]] = {
+    "trajectory": pack_trajectory,
+    "version": pack_version,
+}
+
+
+def _json(value: Any) -> str:
+    plain = value
+    try:
+        text = _dump(plain)
+    except ValueError:
+        plain = _finite(value)
+        text = _dump(plain)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: only its escape can be stored
+        text = _dump(plain, ensure_ascii=True)
+    return text
+
+
+def _dump(value: Any, *, ensure_ascii: bool = False) -> str:
+    return json.dumps(
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=ensure_ascii,
+        allow_nan=False,
+        default=_plain,
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", fallback=repr)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return list(value)
+    return repr(value)
+
+
+def _finite(value: Any) -> Any:
+    """Return a copy in which every float that is not finite is a string."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, BaseModel):
+        return _finite(value.model_dump(mode="json", fallback=repr))
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,160 @@
+"""`Store`: append what happened, ask what is known, derive everything anew from the events.
+
+Events and the texts they point to are the truth; whatever else is in the file can be thrown away and rebuilt.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as insert_or
+from sqlalchemy.exc import IntegrityError
+
+from agentsym.errors import StoreError
+from agentsym.store.database import explained, open_engines
+from agentsym.store.events import Event, Texts, encode
+from agentsym.store.projections import apply, project
+from agentsym.store.reading import PAGE, Reader, as_event, rows_of
+from agentsym.store.schema import DERIVED, events, texts
+
+
+def default_path() -> Path:
+    """Return where the store lies: `$AGENTSYM_HOME/agentsym.db`, else the user's data folder."""
+    if home := os.environ.get("AGENTSYM_HOME"):
+        return Path(home).expanduser() / "agentsym.db"
+    from platformdirs import user_data_path
+
+    return user_data_path("agentsym", appauthor=False) / "agentsym.db"
+
+
+def new_run_id() -> str:
+    """Return an id for a run that sorts by time: date, time (UTC) and four random hex digits."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+class Store(Reader):
+    """The memory of all runs, in one SQLite file. Open it with `Store.open`, use it as a context manager.
+
+    Several processes may write at once; one `Store` belongs to one thread of writers. What a run's columns hold comes
+    from these kinds of event (any other kind is kept as it is):
+
+    - `run`: `agent`, `config`; `checkpoint`, `resume`, `stop` (with `status`); all may hold a `summary`, the columns of
+      the run that change: steps, best_version, val_before, val_after, test_before, test_after, calls, tokens, usd,
+      seconds, status.
+    - `version`: `hash`, `parent`, `content` (the network).
+    - `trajectory`: `trajectory`, and `phase`, `step`, `score` where they are known.
+    """
+
+    def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
+        super().__init__(path, reader)
+        self._writer = writer
+
+    @classmethod
+    def open(cls, path: Path | str | None = None) -> Self:
+        """Open the store, and make it if there is none.
+
+        Args:
+            path: the file; `default_path()` if left out.
+
+        Raises:
+            StoreError: the file cannot be used; the message says why and what to do.
+        """
+        file = Path(path).expanduser() if path is not None else default_path()
+        return cls(file, *open_engines(file))
+
+    def close(self) -> None:
+        """Close all connections; a closed store opens new ones when it is used again."""
+        self._writer.dispose()
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(
+        self, run_id: str, kind: str, data: Mapping[str, Any], *, expect_seq: int | None = None
+    ) -> int:
+        """Store one event and what follows from it, in one transaction.
+
+        Args:
+            run_id: the run.
+            kind: what happened.
+            data: what there is to say; models of ours may stand in it as they are.
+            expect_seq: the number of the last event that the caller knows of (0: none); if another writer has
+                appended since, nothing is stored.
+
+        Returns:
+            The event's number in its run.
+
+        Raises:
+            StoreError: `expect_seq` does not hold, the data does not fit the kind, or the file cannot be written.
+        """
+        return self.append_many(run_id, [(kind, data)], expect_seq=expect_seq)
+
+    def append_many(
+        self, run_id: str, items: Iterable[tuple[str, Mapping[str, Any]]], *, expect_seq: int | None = None
+    ) -> int:
+        """Store several events (kind, data) in one transaction: all or none; return the number of the last one."""
+        held = Texts()
+        encoded = [(kind, encode(kind, data, held)) for kind, data in items]
+        with explained(self.path), self._writer.begin() as connection:
+            last = _last_seq(connection, run_id)
+            if expect_seq is not None and expect_seq != last:
+                raise StoreError(
+                    f"run {run_id}: another process has written to it (event {last} is the last one, {expect_seq} was "
+                    "expected); only one may go on with a run"
+                )
+            at = datetime.now(UTC).isoformat(timespec="microseconds")
+            rows = [
+                {"run_id": run_id, "seq": last + place, "kind": kind, "at": at, "data": data}
+                for place, (kind, data) in enumerate(encoded, start=1)
+            ]
+            if rows:
+                _write(connection, rows, held)
+            return last + len(rows)
+
+    def rebuild(self) -> None:
+        """Throw away everything derived and derive it again from the events, in one transaction."""
+        with explained(self.path), self._writer.begin() as connection:
+            for table in reversed(DERIVED):
+                connection.execute(table.delete())
+            page = select(events).order_by(events.c.id).limit(PAGE)
+            after = 0
+            while rows := rows_of(connection, page.where(events.c.id > after)):
+                _derive(connection, [as_event(row) for row in rows])
+                after = rows[-1]["id"]
+
+
+def _last_seq(connection: Connection, run_id: str) -> int:
+    query = select(func.coalesce(func.max(events.c.seq), 0)).where(events.c.run_id == run_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def _write(connection: Connection, rows: list[dict[str, Any]], held: Texts) -> None:
+    if stored := held.rows():
+        connection.execute(insert_or(texts).on_conflict_do_nothing(), stored)
+    connection.execute(insert(events), rows)
+    _derive(connection, [as_event(row) for row in rows])
+
+
+def _derive(connection: Connection, happened: list[Event]) -> None:
+    try:
+        apply(connection, project(happened))
+    except IntegrityError as error:
+        first = happened[0]
+        kinds = ", ".join(dict.fromkeys(event.kind for event in happened))
+        raise StoreError(
+            f"run {first.run_id}: the events ({kinds}) do not fit what is stored: {error.orig}. "
+            "A run begins with one event `run`; versions and trajectories come after it."
+        ) from error
