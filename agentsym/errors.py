@@ -7,6 +7,7 @@ Each one names what was wrong, where, and what to do about it, so a caller can s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class AgentsymError(Exception):
@@ -19,6 +20,17 @@ class UsageError(AgentsymError):
     """The caller asked for something that cannot be done as written (a flag, a name, a file)."""
 
     exit_code = 2
+
+
+class Problem(NamedTuple):
+    """One reason why a network is not legal: a stable code, the place, and what is wrong and what to do."""
+
+    code: str
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message} [{self.code}]"
 
 
 class NetworkError(UsageError):

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from agentsym.errors import OutputError
 from agentsym.learning.protocols import Teacher
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode
@@ -88,8 +89,13 @@ async def backward(
     for index, requirement in _seeds(network, trajectory, loss).items():
         messages[index][LOSS] = requirement
     gradients: dict[int, Gradient] = {}
+    walk = list(nx.lexicographical_topological_sort(graph))
+    walk, ahead = (walk, graph.predecessors) if order == "forward" else (walk[::-1], graph.successors)
+    done = {index: asyncio.Event() for index in walk}
 
     async def visit(index: int) -> None:
+        for earlier in ahead(index):
+            await done[earlier].wait()
         step, arrived = steps[index], messages[index]
         required = [text for _, text in sorted(arrived.items()) if text is not None]
         if index not in needed or not arrived:
@@ -97,14 +103,13 @@ async def backward(
         elif not required:
             gradients[index] = _unasked(step, loss, satisfied=True)
         else:
-            gradients[index] = await teacher.gradient(network, trajectory, step, loss, required, lr)
+            gradients[index] = await _ask(teacher, network, trajectory, step, loss, required, lr)
         if order != "last":
             for parent, requirement in _onward(gradients[index], parents_of(step), required).items():
                 messages[parent][index] = requirement
+        done[index].set()
 
-    walk = graph if order == "forward" else graph.reverse()
-    for generation in nx.topological_generations(walk):
-        await together([visit(index) for index in sorted(generation, reverse=order != "forward")])
+    await together([visit(index) for index in walk])
     return tuple(gradients[index] for index in sorted(gradients))
 
 
@@ -117,6 +122,28 @@ async def together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         # Who asked for one run wants the error itself, with its exit code, not a group of one.
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def _ask(
+    teacher: Teacher,
+    network: Network,
+    trajectory: Trajectory,
+    step: Step,
+    loss: LossReport,
+    required: Sequence[str],
+    lr: float,
+) -> Gradient:
+    try:
+        return await teacher.gradient(network, trajectory, step, loss, required, lr)
+    except OutputError as error:
+        return Gradient(
+            example_id=loss.example_id,
+            step=step.index,
+            node=step.node,
+            analysis=str(error),
+            status="invalid",
+            score=loss.score,
+        )
 
 
 def _needed(graph: nx.DiGraph[int], network: Network, steps: Mapping[int, Step]) -> set[int]:
@@ -163,7 +190,11 @@ def _is_visible(network: Network, node: str, field: str) -> bool:
 
 def _error_evidence(step: Step, trajectory: Trajectory, loss: LossReport) -> str:
     evidence = f"This step failed: {step.error or trajectory.error or 'no reason was recorded'}"
-    return f"{evidence}\n{loss.requirement}" if loss.requirement and loss.requirement not in evidence else evidence
+    return (
+        f"{evidence}\n{loss.requirement}"
+        if loss.requirement and loss.requirement not in evidence
+        else evidence
+    )
 
 
 def _unasked(step: Step, loss: LossReport, *, satisfied: bool) -> Gradient:

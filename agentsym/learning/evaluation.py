@@ -1,12 +1,12 @@
 """Running a network on rows and scoring what it does, for batches, gates and final tests alike.
 
-One place for both means that a score at the gate and a score in a report can never be computed in two ways.
+One place for all of them means that a score at the gate and a score in a report can never be computed in two ways.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal
 
 from agentsym.learning.loss import loss
 from agentsym.learning.metrics import Metric, evaluate
@@ -14,9 +14,9 @@ from agentsym.learning.protocols import Evidence, Row, Teacher, Verdict
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.network.network import Network
-from agentsym.network.records import LossReport, Trajectory
+from agentsym.network.records import LossReport
 from agentsym.runtime.context import Context
-from agentsym.runtime.forward import forward_many
+from agentsym.runtime.forward import forward, in_order
 
 Progress = Callable[[int, int], None]
 
@@ -41,7 +41,7 @@ class Evaluator:
         metric: Metric | None,
         door: Door,
         concurrency: int = 8,
-        comments: str = "teacher",
+        comments: Literal["teacher", "metric"] = "teacher",
     ) -> None:
         self.student = student
         self.teacher = teacher
@@ -51,20 +51,11 @@ class Evaluator:
         self.comments = comments
 
     async def evidence(
-        self,
-        network: Network,
-        rows: Sequence[Row],
-        *,
-        phase: Phase = "forward",
-        rollout: int = 0,
-        progress: Progress | None = None,
+        self, network: Network, rows: Sequence[Row], *, progress: Progress | None = None
     ) -> tuple[Evidence, ...]:
-        """Run every row and return the runs with their losses, in the order of the rows."""
-        scored = [item async for item in self._runs(network, rows, phase, rollout, progress)]
-        return tuple(
-            Evidence(row=row, trajectory=trajectory, loss=await report)
-            for row, (trajectory, report) in zip(rows, scored, strict=True)
-        )
+        """Run a batch and return each run with its loss, in the order of the rows."""
+        runs = self._runs(network, rows, "forward", rollout=0, comments=self.comments, progress=progress)
+        return tuple([item async for item in runs])
 
     async def scores(
         self,
@@ -76,9 +67,51 @@ class Evaluator:
         first_rollout: int = 0,
         progress: Progress | None = None,
     ) -> tuple[LossReport, ...]:
-        """Run and score every row `samples` times; each report's score is the mean of its samples."""
+        """Score every row, as the mean over `samples` independent runs; only the reports are held in memory."""
         runs: list[list[LossReport]] = [[] for _ in rows]
         for rollout in range(first_rollout, first_rollout + samples):
-            for position, item in enumerate(await self.evidence(network, rows, phase=phase, rollout=rollout, progress=progress)):
+            items = self._runs(network, rows, phase, rollout=rollout, comments="metric", progress=progress)
+            position = 0
+            async for item in items:
                 runs[position].append(item.loss)
+                position += 1
         return tuple(_averaged(reports) for reports in runs)
+
+    async def _runs(
+        self,
+        network: Network,
+        rows: Sequence[Row],
+        phase: Phase,
+        *,
+        rollout: int,
+        comments: Literal["teacher", "metric"],
+        progress: Progress | None,
+    ) -> AsyncIterator[Evidence]:
+        context = Context(student=self.student, door=self.door, phase=phase, rollout=rollout)
+
+        async def run(row: Row) -> Evidence:
+            trajectory = await forward(network, row.inputs, context, example_id=row.id)
+            verdict = await self._verdict(row, trajectory.output) if trajectory.status == "ok" else Verdict(score=None)
+            report = await loss(self.teacher, network, trajectory, row, verdict, comments=comments)
+            return Evidence(row=row, trajectory=trajectory, loss=report)
+
+        done = 0
+        async for item in in_order(run, rows, self.concurrency):
+            done += 1
+            if progress is not None:
+                progress(done, len(rows))
+            yield item
+
+    async def _verdict(self, row: Row, output: dict[str, object]) -> Verdict:
+        return await evaluate(self.metric, row, output) if self.metric else Verdict(score=None)
+
+
+def _averaged(reports: Sequence[LossReport]) -> LossReport:
+    """Return one report with the mean score and the mean of each metric."""
+    if len(reports) == 1:
+        return reports[0]
+    metrics = {name: sum(r.metrics.get(name, 0.0) for r in reports) / len(reports) for name in reports[0].metrics}
+    scores = tuple(report.score for report in reports)
+    return reports[0].model_copy(
+        update={"score": sum(scores) / len(scores), "samples": scores, "metrics": metrics, "satisfied": False}
+    )

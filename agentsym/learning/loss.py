@@ -49,20 +49,19 @@ async def loss(
         verdict = verdict.model_copy(update={"score": 0.0, "text": error})
     elif verdict.score is not None:
         verdict = verdict.model_copy(update={"score": clamp(verdict.score)})
+    if not supervised:
+        row = row.model_copy(update={"expected": {}})
     if comments == "metric" and verdict.score is not None:
         return _from_metric(row, verdict, verdict.score)
-    shown_row, shown_verdict = row, verdict
-    if not supervised:
-        shown_row = row.model_copy(update={"expected": {}})
-        if trajectory.status != "error":
-            shown_verdict = verdict.model_copy(update={"text": ""})
+    if not supervised and trajectory.status != "error":
+        verdict = verdict.model_copy(update={"text": ""})
     try:
-        report = await teacher.loss(network, trajectory, shown_row, shown_verdict)
+        report = await teacher.loss(network, trajectory, row, verdict)
     except OutputError:
         if verdict.score is None:
             raise
-        return _from_metric(shown_row, shown_verdict, verdict.score)
-    return report.model_copy(update=_settled(report, shown_row, verdict))
+        return _from_metric(row, verdict, verdict.score)
+    return report.model_copy(update=_settled(report, row, verdict))
 
 
 def clamp(score: float) -> float:

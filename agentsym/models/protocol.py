@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from agentsym.network.canonical import Frozen, content_hash
 from agentsym.network.records import Message, ToolCall, Usage
 
-Phase = Literal["forward", "loss", "backward", "optimizer", "gate"]
+Phase = Literal["forward", "loss", "backward", "optimizer", "gate", "test"]
 
 
 class Request(Frozen):

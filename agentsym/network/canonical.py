@@ -21,6 +21,14 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def _fill(self, **data: Any) -> None:
+        """Validate and set the fields: for an `__init__` of its own, which turns what people write into fields."""
+        BaseModel.__init__(self, **data)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare class and fields; what is only remembered (a found function, a version) makes no difference."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
 
 class Kinded(Frozen):
     """Base of the values that are told apart by `kind`, which is written even where defaults are left out."""
@@ -38,7 +46,7 @@ class FrozenDict(dict[str, Any]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("this dictionary is part of an immutable value; make a new one instead")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -6,11 +6,14 @@ One field type serves the input schema of an agent, the output of a node and the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field as Bounded
 
 from agentsym.errors import NetworkError
 from agentsym.network.canonical import Frozen
 
+FieldName = Annotated[str, Bounded(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 FieldType = Literal["string", "integer", "number", "boolean", "list", "object", "choice", "any"]
 
 PYTHON_TYPES: dict[type, FieldType] = {
@@ -38,14 +41,16 @@ class Field(Frozen):
     """A named, typed value.
 
     Attributes:
-        name: the variable it is written to.
+        name: the variable it is written to, an identifier.
         type: one of `FieldType`; a `choice` takes its labels from the parameter `choices/NAME` of its node.
         description: what it means, shown to the model.
+        required: whether it must be given; only an argument of a tool may have a default of its own.
     """
 
-    name: str
+    name: FieldName
     type: FieldType = "any"
     description: str = ""
+    required: bool = True
 
     def accepts(self, value: Any) -> bool:
         """Say whether a value has this field's type (a boolean is no number)."""

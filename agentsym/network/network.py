@@ -87,7 +87,8 @@ class Network(Frozen):
         edges: `Edge`s, or tuples `(from, to)` or `(from, to, {"field": value})`; START and END are added where
             nothing leads in or out.
         inputs: the fields it takes; by default those that are read before any node writes them.
-        outputs: the fields it gives; by default every field that a node writes.
+        outputs: the fields it gives; by default every field that is written whichever way a run takes. An output
+            is always there: what only one branch writes can be none.
         tools: tools that prompt nodes name in `tools` (those given to the nodes as objects are added by themselves).
         description: what it is for.
         structure: whether the pipeline itself may be learned.
@@ -120,7 +121,7 @@ class Network(Frozen):
         structure: Any = None,
         **data: Any,
     ) -> None:
-        super().__init__(
+        self._fill(
             name=name,
             nodes=tuple(nodes),
             edges=tuple(edges),
@@ -136,7 +137,7 @@ class Network(Frozen):
 
     def _complete(self, *, infer_inputs: bool, infer_outputs: bool) -> None:
         """Fill in what a user may leave out: tools held by nodes, START and END, inputs and outputs."""
-        from agentsym.network.dataflow import fields_read_first
+        from agentsym.network.dataflow import fields_read_first, surely_written
 
         tools = {tool.name: tool for node in self.nodes if isinstance(node, PromptNode) for tool in node._tools}
         tools.update({tool.name: tool for tool in self.tools})
@@ -147,7 +148,9 @@ class Network(Frozen):
         if infer_inputs:
             self.__dict__["inputs"] = fields_read_first(self)
         if infer_outputs:
-            self.__dict__["outputs"] = tuple(dict.fromkeys(field.name for node in self.nodes for field in node.output))
+            sure = surely_written(self)[END]
+            written = dict.fromkeys(field.name for node in self.nodes for field in node.output)
+            self.__dict__["outputs"] = tuple(name for name in written if name in sure)
 
     def check(self) -> None:
         """Raise NetworkError with every problem that the lint finds."""
@@ -194,6 +197,11 @@ class Network(Frozen):
             if tool.name == name:
                 return tool
         raise NetworkError(f"agent {self.name!r} has no tool {name!r}; it has {', '.join(t.name for t in self.tools)}")
+
+    def out_edges(self, source: str) -> tuple[Edge, ...]:
+        """Return the edges that leave a node (or START) in the order in which they are tried."""
+        edges = (edge for edge in self.edges if edge.source == source)
+        return tuple(sorted(edges, key=lambda edge: (edge.priority, edge.when is None, edge.target)))
 
     def output_fields(self) -> tuple[Field, ...]:
         """Return the fields of the agent's output, in order."""

@@ -10,13 +10,14 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import AfterValidator, PrivateAttr, SerializeAsAny
+from pydantic import GetPydanticSchema, PrivateAttr, SerializeAsAny
 from pydantic import Field as Bounded
+from pydantic_core import core_schema
 
 from agentsym.errors import NetworkError
 from agentsym.network.canonical import Frozen, FrozenDict, Kinded
 from agentsym.network.code import CodeRef, reference_to, resolve, shipped_function
-from agentsym.network.fields import PYTHON_TYPES, Choice, Field, FieldSpec, as_fields
+from agentsym.network.fields import PYTHON_TYPES, Choice, Field, FieldName, FieldSpec, as_fields
 from agentsym.network.parameters import (
     AnyParameter,
     Choices,
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
     from agentsym.network.network import Network
 
 NodeId = Annotated[str, Bounded(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-Parameters = Annotated[dict[str, AnyParameter], AfterValidator(FrozenDict)]
+Parameters = Annotated[
+    Mapping[str, Parameter],
+    GetPydanticSchema(
+        lambda _, handler: core_schema.no_info_after_validator_function(FrozenDict, handler(dict[str, AnyParameter]))
+    ),
+]
 OutputSpec = Mapping[str, FieldSpec] | Iterable[Any] | str
 
 
@@ -132,7 +138,11 @@ def signature_fields(function: Callable[..., Any]) -> tuple[tuple[Field, ...], F
     except (NameError, TypeError):
         hints = {}
     arguments = tuple(
-        Field(name=name, type=PYTHON_TYPES.get(hints.get(name, object), "any"))
+        Field(
+            name=name,
+            type=PYTHON_TYPES.get(hints.get(name, object), "any"),
+            required=parameter.default is parameter.empty,
+        )
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     )
@@ -155,7 +165,7 @@ class Node(Kinded):
 
     id: NodeId
     description: str = ""
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[FieldName, ...] = ()
     output: tuple[Field, ...] = ()
     join: Literal["any", "all"] = "any"
     max_visits: int = Bounded(default=1, ge=1)
@@ -209,7 +219,7 @@ class PromptNode(Node):
         if parameters is None:
             parameters = _prompt_parameters(instructions, output, rules, examples, model, temperature)
         held = tuple(item if isinstance(item, str | Tool) else as_tool(item) for item in tools)
-        super().__init__(
+        self._fill(
             id=id,
             inputs=tuple(inputs),
             output=as_fields(output),
@@ -258,7 +268,7 @@ class ToolNode(Node):
             if isinstance(output, str):
                 output = (held.returns.model_copy(update={"name": output}),)
         data.pop("parameters", None)
-        super().__init__(id=id, tool=held, inputs=tuple(inputs or ()), output=as_fields(output), **data)
+        self._fill(id=id, tool=held, inputs=tuple(inputs or ()), output=as_fields(output), **data)
 
     def weights(self) -> dict[str, Parameter]:
         """Return the tool's parameters."""
@@ -304,7 +314,7 @@ class FunctionNode(Node):
             code_ref = reference_to(run, id)
         if inputs is None and run is not None and not hasattr(run, "ainvoke"):
             inputs = [field.name for field in signature_fields(run)[0] if field.name not in weights]
-        super().__init__(
+        self._fill(
             id=id, code_ref=code_ref, inputs=tuple(inputs or ()), output=as_fields(output), parameters=weights, **data
         )
         object.__setattr__(self, "_target", run)
@@ -330,7 +340,7 @@ class AgentNode(Node):
             network: Any = agent
             data.setdefault("inputs", tuple(field.name for field in network.inputs))
             data.setdefault("output", network.output_fields())
-        super().__init__(id=id, agent=agent, **data)
+        self._fill(id=id, agent=agent, **data)
 
     def weights(self) -> dict[str, Parameter]:
         """Return the inner agent's parameters by path."""

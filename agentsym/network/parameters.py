@@ -100,7 +100,7 @@ class Text(Parameter):
     max_chars: int = 4000
 
     def __init__(self, value: str = "", **data: Any) -> None:
-        super().__init__(value=value, **data)
+        self._fill(value=value, **data)
 
     def problems(self) -> Iterator[str]:
         """Yield the length limit, if it is broken."""
@@ -117,7 +117,7 @@ class Rules(Parameter):
     max_per_label: int = 5
 
     def __init__(self, value: Iterable[Any] = (), **data: Any) -> None:
-        super().__init__(value=tuple(value), **data)
+        self._fill(value=(value,) if isinstance(value, str) else tuple(value), **data)
 
     def problems(self) -> Iterator[str]:
         """Yield duplicate ids, rules that are too long or not one line, and labels with too many rules."""
@@ -143,7 +143,7 @@ class Choices(Parameter):
     def __init__(self, value: Iterable[Any] | Mapping[str, str] = (), **data: Any) -> None:
         if isinstance(value, Mapping):
             value = [Definition(label=label, definition=text) for label, text in value.items()]
-        super().__init__(value=tuple(value), **data)
+        self._fill(value=tuple(value), **data)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ class Examples(Parameter):
     max_per_label: int = 8
 
     def __init__(self, value: Iterable[Any] = (), **data: Any) -> None:
-        super().__init__(value=tuple(value), **data)
+        self._fill(value=tuple(value), **data)
 
     def problems(self) -> Iterator[str]:
         """Yield duplicate ids; the limit a label needs the node's fields and is checked by the lint."""
@@ -189,7 +189,7 @@ class Code(Parameter):
     max_chars: int = 20_000
 
     def __init__(self, value: str = "", **data: Any) -> None:
-        super().__init__(value=value, **data)
+        self._fill(value=value, **data)
 
     def problems(self) -> Iterator[str]:
         """Yield a syntax error, a missing entry function and the length limit."""
@@ -213,7 +213,7 @@ class Number(Parameter):
     high: float
 
     def __init__(self, value: float, low: float, high: float, **data: Any) -> None:
-        super().__init__(value=value, low=low, high=high, **data)
+        self._fill(value=value, low=low, high=high, **data)
 
     def problems(self) -> Iterator[str]:
         """Yield a value outside its range."""
@@ -229,7 +229,7 @@ class Option(Parameter):
     options: tuple[str, ...]
 
     def __init__(self, value: str, options: Iterable[str] | None = None, **data: Any) -> None:
-        super().__init__(value=value, options=tuple(options) if options is not None else (value,), **data)
+        self._fill(value=value, options=tuple(options) if options is not None else (value,), **data)
 
     def problems(self) -> Iterator[str]:
         """Yield a value that is none of the options."""

@@ -1,6 +1,6 @@
 """Opening the SQLite file: where it may lie, how it is locked, which schema it has, and what an error means.
 
-Writers begin with BEGIN IMMEDIATE, so that two processes never act on the same last event; readers never wait.
+Writers begin with BEGIN IMMEDIATE, so two processes never act on the same last event; readers never wait.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ def open_engines(path: Path) -> tuple[Engine, Engine]:
     """Open (or create) the file and bring its schema up to date.
 
     Returns:
-        The engine for writers (each transaction holds the write lock from its first moment) and the one for readers.
+        The engine for writers (each transaction holds the write lock from its first moment) and the one for
+        readers.
 
     Raises:
-        StoreError: the folder or file cannot be used, is no store of ours, or was written by a newer agentsym.
+        StoreError: the file cannot be used, is no store of ours, or was written by a newer agentsym.
     """
     if kind := network_file_system(path):
         raise StoreError(
-            f"{path}: the store cannot lie on a network mount ({kind}): its locks do not hold there. {ELSEWHERE}"
+            f"{path}: the store cannot lie on a network mount ({kind}), locks do not hold there. {ELSEWHERE}"
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,7 @@ def _engine(path: Path, begin: str, *pragmas: str) -> Engine:
 
 
 def _use_wal(connection: Any, path: Path) -> None:
-    """Switch to the write-ahead log; the switch itself does not honour the busy timeout, so it is tried again."""
+    """Switch to the write-ahead log; the switch does not honour the busy timeout, so it is tried again."""
     deadline = time.monotonic() + BUSY_MS / 1000
     while True:
         try:
@@ -114,7 +115,7 @@ def _migrate(path: Path, writer: Engine, reader: Engine) -> None:
 
 
 def _schema_version(path: Path, connection: Connection) -> str | None:
-    """Return the version of the schema, None for an empty file; raise StoreError for a file that is not ours."""
+    """Return the schema's version, None for an empty file; raise StoreError for a file that is not ours."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return None
@@ -157,12 +158,12 @@ def _explain(error: Exception) -> str:
     text = str(getattr(error, "orig", None) or error)
     remedies = {
         "not a database": "this is not a SQLite database. Name another file, or move it away.",
-        "malformed": "the database is damaged. Move it away, or restore a copy; `sqlite3 FILE .recover` may save its rows.",
+        "malformed": "the database is damaged. Restore a copy; `sqlite3 FILE .recover` may save its rows.",
         "unable to open": f"the file cannot be opened or created; is the folder writable? {ELSEWHERE}",
         "readonly": f"the file may not be written to. {ELSEWHERE}",
         "full": "the disk is full. Make room and try again; what was stored before is safe.",
         "disk I/O error": f"the disk failed. {ELSEWHERE}",
-        "locked": f"another process has held the store for {BUSY_MS / 1000:.0f} seconds. Stop it, or try again.",
+        "locked": f"another process has held the store for {BUSY_MS // 1000} seconds. Stop it, or try again.",
     }
     for sign, remedy in remedies.items():
         if sign in text:
@@ -171,7 +172,7 @@ def _explain(error: Exception) -> str:
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:
-    """Return the type of the network file system that a path lies on, None for a local one or where it is unknown.
+    """Return the network file system that a path lies on; None if it is local, or not known.
 
     Args:
         path: the file; it need not exist.

@@ -45,7 +45,7 @@ class Texts:
         self._hashes: dict[str, str] = {}
 
     def hash(self, text: str) -> str | None:
-        """Return the SHA-256 of a text and keep both; None for a text that UTF-8 cannot hold (a lone surrogate)."""
+        """Return a text's SHA-256 and keep both; None if UTF-8 cannot hold it (a lone surrogate)."""
         known = self._hashes.get(text)
         if known is None:
             try:
@@ -63,8 +63,8 @@ class Texts:
 def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:
     """Return the canonical JSON of an event's data, its long texts moved to `texts`.
 
-    Keys are sorted. Models may stand in it as they are; a value that JSON does not know is written as its `repr`, a
-    float that is not finite as a string, so that storing never fails a run that was paid for.
+    Keys are sorted. Models may stand in it as they are; a value that JSON does not know is written as its
+    `repr`, a float that is not finite as a string, so that storing never fails a run that was paid for.
     """
     pack = PACKERS.get(kind)
     return _json(pack(data, texts) if pack else data)

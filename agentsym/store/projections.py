@@ -1,6 +1,6 @@
 """What follows from an event: small pure functions, one a kind, that say which rows change.
 
-The store applies them in the transaction that appends the event, and again in `rebuild`, with the same result.
+The store applies them in the transaction that appends the event, and again in `rebuild`: the same comes out.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def _summary(event: Event) -> dict[str, Any]:
     summary: dict[str, Any] = event.data.get("summary", {})
     if unknown := sorted(summary.keys() - SUMMARY):
         raise StoreError(
-            f"run {event.run_id}: a summary cannot set {', '.join(unknown)}; it may set {', '.join(sorted(SUMMARY))}"
+            f"run {event.run_id}: a summary cannot set {', '.join(unknown)}; "
+            f"it may set {', '.join(sorted(SUMMARY))}"
         )
     return summary
 

@@ -1,6 +1,6 @@
 """What can be asked of the store: runs, versions, trajectories and events, as plain values.
 
-Long lists are read page by page, each in a short transaction of its own, so that a slow reader holds up nobody.
+Long lists are read page by page, each in a short transaction of its own: a slow reader holds up nobody.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, literal_column, select
 
 from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
@@ -59,7 +59,7 @@ class VersionInfo(Frozen):
 
 
 class Recorded(Frozen):
-    """A stored trajectory, and what its event says besides (`phase`, `step`, `score` …)."""
+    """A stored trajectory, and what its event says besides it (`phase`, `step`, `score` …)."""
 
     run_id: str
     seq: int
@@ -94,7 +94,7 @@ class Reader:
         return tuple(RunInfo.model_validate({**row, "config": json.loads(row["config"])}) for row in rows)
 
     def run(self, run_id: str = "last") -> RunInfo:
-        """Return one run by its id, by the beginning of its id if only one begins so, or the newest by `last`.
+        """Return one run by its id or the beginning of it, or the newest by `last`.
 
         Raises:
             StoreError: there is no such run, or there are several.
@@ -123,7 +123,7 @@ class Reader:
         query = (
             select(*columns)
             .where(versions.c.run_id == run_id)
-            .order_by(versions.c.created, _rowid("versions"))
+            .order_by(versions.c.created, literal_column("versions.rowid"))
         )
         return tuple(VersionInfo.model_validate(dict(row)) for row in self._rows(query))
 
@@ -150,7 +150,7 @@ class Reader:
         content: dict[str, Any] = json.loads(next(iter(found.values())))
         return content
 
-    def trajectory(self, trajectory_id: str) -> Recorded:
+    def trajectory(self, trajectory_id: str) -> Trajectory:
         """Return a trajectory by its id, the last one if several bear it.
 
         Raises:
@@ -163,7 +163,7 @@ class Reader:
             .limit(1)
         )
         for recorded in self._unpacked(self._rows(query), {}):
-            return recorded
+            return recorded.trajectory
         raise StoreError(f"{self.path}: there is no trajectory {trajectory_id!r}")
 
     def trajectories(self, run_id: str, after: int = 0, **where: str | int | None) -> Iterator[Recorded]:
@@ -186,7 +186,7 @@ class Reader:
             yield from self._unpacked(page, known)
 
     def _unpacked(self, page: list[RowMapping], known: dict[str, str]) -> Iterator[Recorded]:
-        """Yield a page's trajectories; `known` is left with the texts of this page, which the next one may share."""
+        """Yield a page's trajectories; `known` keeps the texts of this page, which the next one may share."""
         packed = [as_event(row) for row in page]
         needed = set().union(*(hashes_of(event.data["trajectory"]) for event in packed))
         for unneeded in known.keys() - needed:
@@ -224,9 +224,3 @@ def as_event(row: Mapping[Any, Any]) -> Event:
 def _stored_trajectories() -> Select[Any]:
     same = (trajectories.c.run_id == events.c.run_id) & (trajectories.c.seq == events.c.seq)
     return select(events).join(trajectories, same)
-
-
-def _rowid(table: str) -> Any:
-    from sqlalchemy import literal_column
-
-    return literal_column(f"{table}.rowid")

@@ -1,4 +1,4 @@
-"""The tables of the store as SQLAlchemy sees them: `events` and `texts` are the truth, the others are derived.
+"""The tables of the store for SQLAlchemy: `events` and `texts` are the truth, the others are derived.
 
 The migrations write the same tables down once more, step by step; a test holds the two together.
 """

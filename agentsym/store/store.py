@@ -42,12 +42,11 @@ def new_run_id() -> str:
 class Store(Reader):
     """The memory of all runs, in one SQLite file. Open it with `Store.open`, use it as a context manager.
 
-    Several processes may write at once; one `Store` belongs to one thread of writers. What a run's columns hold comes
-    from these kinds of event (any other kind is kept as it is):
+    Several processes may write at once. From these kinds of event tables are derived, any other is only kept:
 
-    - `run`: `agent`, `config`; `checkpoint`, `resume`, `stop` (with `status`); all may hold a `summary`, the columns of
-      the run that change: steps, best_version, val_before, val_after, test_before, test_after, calls, tokens, usd,
-      seconds, status.
+    - `run` with `agent` and `config`; `checkpoint`; `resume`; `stop` with `status`. All may hold a `summary`:
+      the columns of the run that change (steps, best_version, val_before, val_after, test_before, test_after,
+      calls, tokens, usd, seconds, status).
     - `version`: `hash`, `parent`, `content` (the network).
     - `trajectory`: `trajectory`, and `phase`, `step`, `score` where they are known.
     """
@@ -98,22 +97,22 @@ class Store(Reader):
             The event's number in its run.
 
         Raises:
-            StoreError: `expect_seq` does not hold, the data does not fit the kind, or the file cannot be written.
+            StoreError: `expect_seq` does not hold, the data does not fit the kind, or writing failed.
         """
         return self.append_many(run_id, [(kind, data)], expect_seq=expect_seq)
 
     def append_many(
         self, run_id: str, items: Iterable[tuple[str, Mapping[str, Any]]], *, expect_seq: int | None = None
     ) -> int:
-        """Store several events (kind, data) in one transaction: all or none; return the number of the last one."""
+        """Store several events (kind, data), all or none; return the number of the last one."""
         held = Texts()
         encoded = [(kind, encode(kind, data, held)) for kind, data in items]
         with explained(self.path), self._writer.begin() as connection:
             last = _last_seq(connection, run_id)
             if expect_seq is not None and expect_seq != last:
                 raise StoreError(
-                    f"run {run_id}: another process has written to it (event {last} is the last one, {expect_seq} was "
-                    "expected); only one may go on with a run"
+                    f"run {run_id}: another process has written to it (its last event is {last}, not "
+                    f"{expect_seq}); only one may go on with a run"
                 )
             at = datetime.now(UTC).isoformat(timespec="microseconds")
             rows = [

@@ -1,1 +1,1 @@
-"""The single migrations, found by alembic through their folder; a migration is never changed once released."""
+"""The single migrations, found by alembic through this folder; once released, one is never changed."""

@@ -1,0 +1,150 @@
+"""The journal of one run: each phase of a step is written down when it is finished, and read back on resume.
+
+The events are the only memory that a resume has. A phase whose event is there is not done again; the first one that
+is missing is where the run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from agentsym.errors import UsageError
+from agentsym.learning.protocols import Decision, Evidence, Proposal, Row, Scores
+from agentsym.learning.state import State
+from agentsym.network.canonical import Frozen
+from agentsym.network.network import Network
+from agentsym.network.records import Gradient, LossReport
+from agentsym.store.store import Store
+
+F = TypeVar("F", bound=Frozen)
+
+
+class Baseline(Frozen):
+    """The scores of the first version, before anything was learned."""
+
+    val: dict[str, float] = {}
+    must_pass: dict[str, float] = {}
+
+
+class Gradients(Frozen):
+    """The gradients of a batch, one list a row, in the rows' order."""
+
+    rows: tuple[tuple[Gradient, ...], ...]
+
+
+class Trial(Frozen):
+    """What a gate saw and decided; `candidate` is the version that was tried."""
+
+    candidate: str
+    before: Scores
+    after: Scores
+    decision: Decision
+
+
+class Journal:
+    """Writes and reads the events of one run.
+
+    Args:
+        store: where they are kept.
+        run_id: the run.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store = store
+        self.run_id = run_id
+        self._seq = 0
+        self._pending: dict[str, Mapping[str, Any]] = {}
+        self._versions: dict[str, str] = {}
+
+    @classmethod
+    def begin(cls, store: Store, run_id: str, agent: str, config: Mapping[str, Any]) -> Self:
+        """Start the journal of a new run."""
+        journal = cls(store, run_id)
+        journal.write("run", agent=agent, config=dict(config))
+        return journal
+
+    @classmethod
+    def reopen(cls, store: Store, run_id: str, config: Mapping[str, Any]) -> tuple[Self, State | None]:
+        """Go on with a run; returns the state of its last checkpoint.
+
+        Raises:
+            UsageError: there is no such run, or agent, data or settings are not those it began with.
+        """
+        journal = cls(store, run_id)
+        state: State | None = None
+        for event in store.events(run_id):
+            journal._seq = event.seq
+            match event.kind:
+                case "run":
+                    _same(run_id, event.data["config"], config)
+                case "version":
+                    journal._versions[event.data["hash"]] = event.data["content"]
+                case "checkpoint":
+                    state = State.model_validate(event.data["state"])
+                    journal._pending = {}
+                case "trajectory" | "resume" | "stop":
+                    pass
+                case kind:
+                    journal._pending[kind] = event.data
+        if not journal._seq:
+            raise UsageError(f"there is no run {run_id!r}; `agentsym runs list` shows those there are")
+        journal.write("resume")
+        return journal, state
+
+    def write(self, kind: str, **data: Any) -> None:
+        """Append one event; refused if another process has gone on with the run meanwhile."""
+        self._seq = self.store.append(self.run_id, kind, data, expect_seq=self._seq)
+
+    async def phase(self, kind: str, result: type[F], compute: Callable[[], Awaitable[F]]) -> F:
+        """Return the finished phase's value from the journal, or compute it and write it down."""
+        if kind in self._pending:
+            return result.model_validate(self._pending.pop(kind)["value"])
+        value = await compute()
+        self.write(kind, value=value)
+        return value
+
+    async def forward(
+        self, step: int, rows: Sequence[Row], compute: Callable[[], Awaitable[tuple[Evidence, ...]]]
+    ) -> tuple[Evidence, ...]:
+        """Like `phase`, for the runs of a batch: each is an event of its own, their losses one event together."""
+        ids = [f"{self.run_id}-{step}-{position}" for position in range(len(rows))]
+        if "forward" in self._pending:
+            reports = [LossReport.model_validate(data) for data in self._pending.pop("forward")["losses"]]
+            return tuple(
+                Evidence(row=row, trajectory=self.store.trajectory(trajectory_id), loss=report)
+                for row, trajectory_id, report in zip(rows, ids, reports, strict=True)
+            )
+        evidence = tuple(
+            item.model_copy(update={"trajectory": item.trajectory.model_copy(update={"id": trajectory_id})})
+            for item, trajectory_id in zip(await compute(), ids, strict=True)
+        )
+        runs = [
+            ("trajectory", {"trajectory": e.trajectory, "phase": "forward", "step": step, "score": e.loss.score})
+            for e in evidence
+        ]
+        losses = ("forward", {"step": step, "losses": [e.loss for e in evidence]})
+        self._seq = self.store.append_many(self.run_id, [*runs, losses], expect_seq=self._seq)
+        return evidence
+
+    def version(self, network: Network, parent: str | None) -> None:
+        """Write down a version, unless it is known."""
+        if network.version not in self._versions:
+            content = network.model_dump(mode="json", exclude_defaults=True)
+            self.write("version", hash=network.version, parent=parent, content=content)
+            self._versions[network.version] = ""
+
+    def proposed(self) -> Proposal | None:
+        """Return the proposal of a step that was stopped before its gate, if there is one."""
+        pending = self._pending.get("proposal")
+        return Proposal.model_validate(pending["value"]) if pending else None
+
+
+def _same(run_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise UsageError when a run would go on with something else than it began with."""
+    changed = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name) and name != "origin"]
+    if changed:
+        raise UsageError(
+            f"run {run_id} cannot go on: {', '.join(changed)} changed since it began; "
+            "put that back as it was, or start a new run"
+        )

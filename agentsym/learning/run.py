@@ -1,0 +1,159 @@
+"""`Run`: what a training run has reached, read from the store alone.
+
+The command line, a resumed process and a notebook all see a run through this one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, Self, TypeVar
+
+from agentsym.errors import UsageError
+from agentsym.learning.gate import mean
+from agentsym.learning.protocols import Decision, Proposal
+from agentsym.learning.statistics import Interval, paired_bootstrap
+from agentsym.models.ledger import Ledger
+from agentsym.network.canonical import Frozen
+from agentsym.network.network import Network
+from agentsym.network.nodes import PromptNode
+from agentsym.network.prompt import Prompt
+from agentsym.network.records import LossReport
+from agentsym.store.store import Store
+
+N = TypeVar("N", bound=Network)
+
+
+class Tested(Frozen):
+    """The final comparison: both versions on the same rows.
+
+    Attributes:
+        rows: `test`, or `val` where there were no test rows.
+        before: each row's score with the first version.
+        after: each row's score with the best version.
+        metrics_before: each metric's mean with the first version (for example a field's accuracy).
+        metrics_after: each metric's mean with the best version.
+    """
+
+    rows: str
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    metrics_before: dict[str, float] = {}
+    metrics_after: dict[str, float] = {}
+
+    @classmethod
+    def of(cls, rows: str, before: Sequence[LossReport], after: Sequence[LossReport]) -> Self:
+        """Make the comparison from two lists of reports over the same rows."""
+        return cls(
+            rows=rows,
+            before=tuple(report.score for report in before),
+            after=tuple(report.score for report in after),
+            metrics_before=_metric_means(before),
+            metrics_after=_metric_means(after),
+        )
+
+    @property
+    def gain(self) -> Interval:
+        """The mean gain with its 95 % paired bootstrap interval."""
+        return paired_bootstrap(self.before, self.after)
+
+
+class StepRecord(NamedTuple):
+    """One step as the journal tells it: its batch score, its proposal, the gate's decision (None: no candidate)."""
+
+    step: int
+    score: float
+    proposal: Proposal
+    decision: Decision | None
+
+
+class Run(Generic[N]):
+    """A finished or stopped run.
+
+    Attributes:
+        id: the run.
+        status: `done`, `budget`, `interrupted`, `failed` or `running`.
+        reason: why it stopped.
+        first: the version it began with.
+        best: the version with the best validation score.
+        head: the version it would go on with.
+        val: mean validation score of the first and of the best version, where there was validation.
+        tested: the final comparison, if it was reached.
+        ledger: model calls by phase and node.
+        steps: what each step did.
+        config: models, data hashes and settings.
+    """
+
+    def __init__(self, run_id: str, first: N, best: N, head: N) -> None:
+        self.id = run_id
+        self.status = "running"
+        self.reason = ""
+        self.first, self.best, self.head = first, best, head
+        self.val: tuple[float, float] | None = None
+        self.tested: Tested | None = None
+        self.ledger = Ledger()
+        self.steps: tuple[StepRecord, ...] = ()
+        self.config: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls, store: Store, run_id: str, agent: N) -> Run[N]:
+        """Read a run from the store; `agent` is the version it began with, whose live code all versions share."""
+        events = list(store.events(run_id))
+        if not events:
+            raise UsageError(f"there is no run {run_id!r}; `agentsym runs list` shows those there are")
+        last: dict[str, Any] = {event.kind: event.data for event in events}
+        state = last["checkpoint"]["state"] if "checkpoint" in last else {"best": agent.version, "head": agent.version}
+        known = {agent.version: agent}
+        for version in (state["best"], state["head"]):
+            if version not in known:
+                known[version] = agent.revived(store.version_content(version))
+        run = cls(run_id, agent, known[state["best"]], known[state["head"]])
+        run.config = last["run"]["config"]
+        if "stop" in last:
+            run.status, run.reason = last["stop"]["status"], last["stop"]["reason"]
+            run.ledger = Ledger.from_json(last["stop"]["ledger"])
+        if "baseline" in last and last["baseline"]["value"].get("val"):
+            run.val = (mean(last["baseline"]["value"]["val"].values()), state["best_score"])
+        if "test" in last:
+            run.tested = Tested.model_validate(last["test"]["value"])
+        run.steps = _steps([(event.kind, event.data) for event in events])
+        return run
+
+    @property
+    def accepted(self) -> int:
+        """How many steps made a new version."""
+        return sum(step.decision is not None and step.decision.accept for step in self.steps)
+
+    def save(self, folder: Path | str) -> Path:
+        """Save the best version as a folder that a person can read; returns the folder."""
+        from agentsym.network.files import save
+
+        return save(self.best, Path(folder), tuned_with={name: self.config[name] for name in ("student", "teacher")})
+
+
+def prompt_chars(network: Network) -> int:
+    """Return the length of all system prompts of a network, in characters."""
+    prompts = [Prompt(node) for node in network.nodes if isinstance(node, PromptNode)]
+    return sum(prompt.system_chars for prompt in prompts)
+
+
+def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ...]:
+    """Gather the steps; a phase that a resume did again counts once."""
+    found: dict[int, StepRecord] = {}
+    step, score, proposal, decision = 0, 0.0, Proposal(), None
+    for kind, data in events:
+        if kind == "forward":
+            step, score = data["step"], mean(loss["score"] for loss in data["losses"])
+            proposal, decision = Proposal(), None
+        elif kind == "proposal":
+            proposal = Proposal.model_validate(data["value"])
+        elif kind == "gate":
+            decision = Decision.model_validate(data["value"]["decision"])
+        elif kind == "checkpoint" and data["state"]["step"]:
+            found[step] = StepRecord(step, score, proposal, decision)
+    return tuple(found.values())
+
+
+def _metric_means(reports: Sequence[LossReport]) -> dict[str, float]:
+    names = dict.fromkeys(name for report in reports for name in report.metrics)
+    return {name: mean(report.metrics.get(name, 0.0) for report in reports) for name in names}

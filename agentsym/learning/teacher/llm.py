@@ -1,0 +1,283 @@
+"""`LLMTeacher`: a language model that writes losses, gradients and edits.
+
+It asks for forms that offer only what is legal, and everything it asks is in the text of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from agentsym.errors import NetworkError, OutputError
+from agentsym.learning.backward import learnable_at, parents_of, together
+from agentsym.learning.loss import from_ten
+from agentsym.learning.merge import MergedGradient, merge
+from agentsym.learning.protocols import Row, Task, Verdict
+from agentsym.learning.teacher import views
+from agentsym.learning.teacher.replies import (
+    Form,
+    LossReply,
+    ScoredLossReply,
+    edit_of,
+    edits_form,
+    gradient_form,
+    schema_of,
+)
+from agentsym.models.door import Door
+from agentsym.models.protocol import LanguageModel, Request
+from agentsym.models.structured import ask, parse_model
+from agentsym.network.edits import Edit
+from agentsym.network.network import Network
+from agentsym.network.records import Gradient, LossReport, Message, Step, Suggestion, Trajectory
+from agentsym.network.template import render
+
+RETRIES = 3
+_PROMPTS = {"text": "instructions", "rules": "rules", "choices": "choices", "examples": "examples"}
+
+
+class LLMTeacher:
+    """Teaches by asking a language model.
+
+    Args:
+        model: the model.
+        door: the way to it.
+        temperature_loss: sampling temperature of losses; raise it where `samples` is more than 1.
+        temperature_gradient: sampling temperature of gradients.
+        temperature_optimizer: sampling temperature of edits, so that a refused edit is not just said again.
+        samples: how often a run is judged where no metric scores it; the score is the mean.
+        demonstrations: worked judgements that replace those of the loss prompt, as Markdown.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        door: Door,
+        *,
+        temperature_loss: float = 0.0,
+        temperature_gradient: float = 0.0,
+        temperature_optimizer: float = 0.7,
+        samples: int = 1,
+        demonstrations: str | None = None,
+    ) -> None:
+        self.model = model
+        self.door = door
+        self.temperature_loss = temperature_loss
+        self.temperature_gradient = temperature_gradient
+        self.temperature_optimizer = temperature_optimizer
+        self.samples = samples
+        self.demonstrations = demonstrations
+
+    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
+        """Judge one run (paper, Eq. 1); of several samples the comments are those nearest to the mean score.
+
+        Raises:
+            OutputError: when there is no legal answer after the retries.
+        """
+        form = LossReply if verdict.score is not None else ScoredLossReply
+        messages = loss_messages(network, trajectory, row, verdict, self.demonstrations)
+        request = _request(messages, form, self.temperature_loss)
+        rollouts = range(self.samples if verdict.score is None else 1)
+        answers = await together(
+            [
+                ask(
+                    self.door,
+                    self.model,
+                    request.model_copy(update={"rollout": rollout}),
+                    parse_model(form),
+                    phase="loss",
+                    retries=RETRIES,
+                )
+                for rollout in rollouts
+            ]
+        )
+        replies = [answer.value for answer in answers]
+        samples = tuple(from_ten(reply.score) for reply in replies if isinstance(reply, ScoredLossReply))
+        score = verdict.score if verdict.score is not None else sum(samples) / len(samples)
+        nearest = min(range(len(samples)), key=lambda at: abs(samples[at] - score)) if samples else 0
+        chosen = replies[nearest]
+        return LossReport(
+            example_id=row.id,
+            score=score,
+            text=chosen.comments,
+            requirement="" if chosen.satisfied else chosen.requirement_for_last or chosen.comments,
+            satisfied=chosen.satisfied,
+            expected=row.expected or None,
+            metrics=dict(verdict.parts),
+            source="metric" if verdict.score is not None else "judge",
+            samples=samples if len(samples) > 1 else (),
+        )
+
+    async def gradient(
+        self, network: Network, trajectory: Trajectory, step: Step, loss: LossReport, messages: Sequence[str], lr: float
+    ) -> Gradient:
+        """Write the gradient of one step (paper, Eq. 2); its status is `invalid` if no answer is legal."""
+        steps = {item.index: item for item in trajectory.steps}
+        parents = {index: views.title(steps[index]) for index in parents_of(step)}
+        form = gradient_form(list(learnable_at(network, step.node)), parents)
+        request = _request(
+            gradient_messages(network, trajectory, step, loss, messages, lr), form, self.temperature_gradient
+        )
+        known: dict[str, Any] = {
+            "example_id": loss.example_id,
+            "step": step.index,
+            "node": step.node,
+            "score": loss.score,
+        }
+        try:
+            answer = await ask(
+                self.door, self.model, request, parse_model(form), phase="backward", node=step.node, retries=RETRIES
+            )
+        except OutputError as error:
+            return Gradient(**known, analysis=str(error), status="invalid", attempts=RETRIES + 1)
+        reply = answer.value.model_dump(by_alias=True)
+        required = reply.get("requirement_for_previous", {})
+        return Gradient(
+            **known,
+            analysis=reply["analysis"],
+            suggestions=tuple(Suggestion(**item) for item in reply.get("suggestions", ())),
+            requirements={int(index): text for index, text in required.items() if text},
+            satisfied=reply["satisfied"],
+            attempts=answer.attempts,
+        )
+
+    async def propose(self, task: Task) -> Sequence[Edit]:
+        """Write the edits of one component, in exactly one call; who asks again puts the error into `task.errors`.
+
+        Raises:
+            OutputError: when the answer is malformed or its edits cannot be applied to `task.network`.
+            UsageError: when the component is of a kind that no language model writes.
+        """
+        node, _ = views.node_at(task.network, task.node)
+        form = edits_form(node, task.network.parameter(task.parameter))
+        request = _request(update_messages(task), form, self.temperature_optimizer)
+
+        def parse(text: str) -> tuple[Edit, ...]:
+            reply: Any = parse_model(form)(text)
+            edits = tuple(edit_of(task.parameter, item) for item in reply.edits)
+            try:
+                task.network.apply(edits)
+            except NetworkError as error:
+                raise ValueError(str(error)) from error
+            return edits
+
+        answer = await ask(self.door, self.model, request, parse, phase="optimizer", node=task.node, retries=0)
+        return answer.value
+
+
+def loss_messages(
+    network: Network, trajectory: Trajectory, row: Row, verdict: Verdict, demonstrations: str | None = None
+) -> tuple[Message, ...]:
+    """Render the loss prompt: labels and score have a place in it only where there are any."""
+    parts = views.blocks("loss")
+    labels = "labeled" if row.expected else "unlabeled"
+    if verdict.score is None:
+        scoring = render(parts["scoring: judge"], {"full_mark": parts[f"full mark: {labels}"]})
+    else:
+        meaning = [f"By part: {views.line(dict(verdict.parts))}."] if verdict.parts else []
+        meaning += [f"The program says:\n{views.quoted('score', verdict.text)}"] if verdict.text else []
+        scoring = render(
+            parts["scoring: metric"], {"score": f"{verdict.score:.3g}", "meaning": "\n".join(meaning)}
+        ).rstrip()
+    expected = views.quoted("expected output", views.fields(row.expected)) if row.expected else ""
+    return _messages(
+        parts,
+        {
+            "data": views.blocks("data")[""],
+            "truth": parts[f"truth: {labels}"],
+            "scoring": scoring,
+            "score_field": parts["score field"] if verdict.score is None else "",
+            "demonstrations": parts["demonstrations"] if demonstrations is None else demonstrations,
+            "agent": views.agent(network),
+            "run": views.run(trajectory),
+            "result": views.quoted("result", views.fields(trajectory.output)),
+            "expected": render(parts["expected"], {"expected": expected}) if expected else "",
+        },
+    )
+
+
+def gradient_messages(
+    network: Network,
+    trajectory: Trajectory,
+    step: Step,
+    loss: LossReport,
+    messages: Sequence[str],
+    lr: float,
+) -> tuple[Message, ...]:
+    """Render the gradient prompt of one step; without steps before it, nothing in the prompt speaks of any."""
+    parts = views.blocks("gradient")
+    steps = {item.index: item for item in trajectory.steps}
+    before = [steps[index] for index in parents_of(step)]
+    after = [item for item in trajectory.steps if step.index in parents_of(item)]
+    editable = bool(learnable_at(network, step.node))
+    paths = [path for path in network.parameters() if path.startswith(f"{step.node}/")]
+    tools = views.tools(network, step.node)
+    required = (views.quoted(f"requirement {at}", text) for at, text in enumerate(messages, 1))
+    suggesting = {"lr": f"{lr:.2g}", "phrase": views.phrase(lr)}
+    return _messages(
+        parts,
+        {
+            "data": views.blocks("data")[""],
+            "suggesting": render(parts["suggesting" if editable else "suggesting: frozen"], suggesting),
+            "passing": parts["passing" if before else "passing: first"],
+            "suggestions_field": parts["suggestions field"] if editable else "",
+            "previous_field": parts["previous field"] if before else "",
+            "agent": views.agent(network),
+            "score": f"{loss.score:.2f}",
+            "comments": views.quoted("comments", views.shorten(loss.text, views.FIELD_CHARS)),
+            "step": f"{views.title(step)}\n{views.node(network, step.node)}",
+            "messages": "\n\n".join(required),
+            "record": views.record(step),
+            "previous": _slot(parts["previous"], "previous", views.outputs(network, before, with_values=True)),
+            "next": _slot(parts["next"], "next", views.outputs(network, after, with_values=False)),
+            "components": views.components(network, paths),
+            "tools": _slot(parts["tools"], "tools", tools),
+        },
+    )
+
+
+def update_messages(task: Task) -> tuple[Message, ...]:
+    """Render the update prompt of one component; the same batch gives the same bytes in whatever order it comes."""
+    network, parts = task.network, views.blocks("update")
+    parameter = network.parameter(task.parameter)
+    evidence = sorted(task.evidence, key=lambda item: (item.loss.score, item.row.id, item.trajectory.id))
+    merged = merge(evidence).get(task.node, MergedGradient(node=task.node))
+    others = [path for path in network.parameters() if path.startswith(f"{task.node}/") and path != task.parameter]
+    limits = [f"Learning rate {task.lr:.2g}: {views.phrase(task.lr)}", *task.limits]
+    history = views.quoted("history", views.bullets(task.history)) if task.history else ""
+    return _messages(
+        {**parts, "system": views.blocks(_PROMPTS[parameter.kind])["system"]},
+        {
+            "data": views.blocks("data")[""],
+            "reading": views.blocks("reading_gradients")[""],
+            "placeholder": "{{field}}",
+            "path": task.parameter,
+            "agent": views.agent(network),
+            "node": views.node(network, task.node),
+            "role": f": {parameter.role}." + views.bounds(parameter) if parameter.role else views.bounds(parameter),
+            "value": views.quoted(task.parameter, views.value(parameter)),
+            "others": views.components(network, others, 1_000),
+            "limits": views.bullets(limits),
+            "history": _slot(parts["history"], "history", history),
+            "summary": views.summary(merged),
+            "gradients": views.gradients(network, merged, evidence, task.parameter),
+            "errors": _slot(parts["errors"], "errors", views.bullets(task.errors)),
+        },
+    )
+
+
+def _request(messages: tuple[Message, ...], form: Form, temperature: float) -> Request:
+    return Request(messages=messages, schema_=schema_of(form), temperature=temperature)
+
+
+def _messages(parts: Mapping[str, str], values: Mapping[str, str]) -> tuple[Message, ...]:
+    return (
+        Message(role="system", content=render(parts["system"], values).strip()),
+        Message(role="user", content=render(parts["user"], values).strip()),
+    )
+
+
+def _slot(part: str, name: str, text: str) -> str:
+    """Return a section of the prompt, or nothing where there is nothing to put into it."""
+    return render(part, {name: text}) if text else ""

@@ -1,0 +1,255 @@
+"""What a language model gets to see of an agent, its runs and its gradients, as bounded text.
+
+Whatever was said or written at run time is quoted as data, on lines that no content can forge; nothing but the values
+given here ever gets into a prompt.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from agentsym.learning.backward import parents_of
+from agentsym.learning.merge import MergedGradient, bounded, fit, shorten
+from agentsym.learning.protocols import Evidence
+from agentsym.network.network import Network
+from agentsym.network.nodes import AgentNode, AnyNode, PromptNode, Tool, ToolNode
+from agentsym.network.parameters import Choices, Examples, Number, Option, Parameter, Rules, Text
+from agentsym.network.records import Step, ToolCall, Trajectory
+
+_BLOCK = re.compile(r"^<!-- (.+) -->\n", re.MULTILINE)
+FIELD_CHARS = 4_000
+RUN_CHARS = 24_000
+
+
+@cache
+def blocks(name: str) -> Mapping[str, str]:
+    """Return the parts of a prompt file by name; a file without marks is one part without name."""
+    text = files("agentsym.learning.teacher").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
+    first, *marked = _BLOCK.split(text)
+    return {"": first.strip("\n"), **{mark: body.rstrip("\n") for mark, body in zip(marked[::2], marked[1::2], strict=True)}}
+
+
+def quoted(name: str, text: str) -> str:
+    """Return a text as a block of data that it cannot leave."""
+    return f'<data name="{name}">\n{re.sub(r"<(?=/?data)", "<​", text)}\n</data>'
+
+
+def line(value: Any) -> str:
+    """Write a value on one line: short plain text as it is, everything else as JSON."""
+    if isinstance(value, str) and value and value == value.strip() and value.isprintable():
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def fields(values: Mapping[str, Any], limit: int = FIELD_CHARS) -> str:
+    """Write fields, one a line, each shortened to `limit` characters."""
+    return "\n".join(f"{name}: {shorten(line(value), limit)}" for name, value in values.items()) or "(none)"
+
+
+def node_at(network: Network, path: str) -> tuple[AnyNode, Network]:
+    """Return a node by its id, or that of an inner agent by `outer/inner`, and the network it stands in."""
+    *outer, name = path.split("/")
+    for step in outer:
+        holder = network.node(step)
+        assert isinstance(holder, AgentNode), f"{step} is no agent"
+        network = holder.agent
+    return network.node(name), network
+
+
+def agent(network: Network) -> str:
+    """Say what an agent is for and what its nodes do."""
+    takes = ", ".join(f"{field.name} ({field.type})" for field in network.inputs)
+    gives = ", ".join(f"{field.name} ({field.type})" for field in network.output_fields())
+    lines = [f"`{network.name}`{_about(network.description)} It takes {takes or 'nothing'} and gives {gives or 'nothing'}."]
+    return "\n".join([*lines, "Its nodes:", *_nodes(network, "")])
+
+
+def node(network: Network, path: str) -> str:
+    """Say what one node is for, what it reads and what it writes."""
+    found, _ = node_at(network, path)
+    gives = ", ".join(f"{field.name} ({field.type})" + _about(field.description) for field in found.output)
+    reads = ", ".join(found.inputs) or "nothing"
+    return f"`{path}` ({found.kind} node){_about(found.description)} It reads {reads} and writes {gives or 'nothing'}."
+
+
+def run(trajectory: Trajectory, max_chars: int = RUN_CHARS) -> str:
+    """Write down a whole run: every step's fields, shortened together to at most about `max_chars` characters."""
+    parts: list[tuple[str, Any]] = [(f"input {name}: ", value) for name, value in trajectory.inputs.items()]
+    for step in trajectory.steps:
+        parts += [(f"{title(step)}:", None), *((f"  {head}", value) for head, value in _happened(step))]
+    parts += [("the run ended with: ", trajectory.status)]
+    parts += [("error: ", trajectory.error)] if trajectory.error else []
+    return quoted("run", _layout(parts, max_chars))
+
+
+def record(step: Step, max_chars: int = RUN_CHARS // 2) -> str:
+    """Write down what one step was given, what it called and what it gave."""
+    return quoted("step", _layout(list(_happened(step)), max_chars))
+
+
+def title(step: Step) -> str:
+    """Name a step: its number, node, visit and where its inputs came from."""
+    visit = f", visit {step.visit + 1}" if step.visit else ""
+    sources = parents_of(step)
+    came = f", after step {', '.join(map(str, sources))}" if sources else ""
+    return f"Step {step.index} (node `{step.node}`{visit}{came})"
+
+
+def outputs(network: Network, steps: Iterable[Step], *, with_values: bool) -> str:
+    """List steps with what their nodes are for and, if wanted, what they gave."""
+    listed = []
+    for step in steps:
+        found, _ = node_at(network, step.node)
+        given = f"\n{quoted(f'output of step {step.index}', fields(step.output))}" if with_values else ""
+        listed.append(f"{title(step)}{_about(found.description)}{given}")
+    return "\n\n".join(listed)
+
+
+def components(network: Network, paths: Iterable[str], limit: int = FIELD_CHARS) -> str:
+    """List parameters with their role, their limits and their values; those that learning may not change say so."""
+    listed = []
+    for path in paths:
+        parameter = network.parameter(path)
+        state = "editable" if parameter.learnable else "read only"
+        head = f"`{path}` ({parameter.kind}, {state}){_about(parameter.role)}{bounds(parameter)}"
+        listed.append(f"{head}\n{quoted(path, shorten(value(parameter), limit))}")
+    return "\n\n".join(listed) or "(none)"
+
+
+def value(parameter: Parameter) -> str:
+    """Write the value of a parameter, items with the ids by which edits address them."""
+    match parameter:
+        case Rules():
+            lines = [f"[{rule.id}] {line(rule.text)}" for rule in parameter.value]
+        case Choices():
+            lines = [f"{item.label}: {line(item.definition)}" for item in parameter.value]
+        case Examples():
+            lines = [f"[{item.id}] {line(item.input)} => {line(item.output)}" for item in parameter.value]
+        case _:
+            return str(parameter.content) or "(empty)"
+    return "\n".join(lines) or "(empty)"
+
+
+def bounds(parameter: Parameter) -> str:
+    """Say the limits that a parameter has by itself."""
+    match parameter:
+        case Text():
+            return f" At most {parameter.max_chars} characters."
+        case Choices():
+            return f" At most {parameter.max_chars} characters a definition."
+        case Rules():
+            return f" At most {parameter.max_chars} characters a rule, {parameter.max_per_label} rules for one label."
+        case Examples():
+            return f" At most {parameter.max_per_label} examples for one label."
+        case Number():
+            return f" From {parameter.low} to {parameter.high}."
+        case Option():
+            return f" One of {', '.join(parameter.options)}."
+        case _:
+            return ""
+
+
+def tools(network: Network, path: str) -> str:
+    """List the tools that a prompt node may call; nothing for other nodes, whose tool is their component."""
+    found, around = node_at(network, path)
+    held: list[Tool] = [around.tool(name) for name in found.tools] if isinstance(found, PromptNode) else []
+    return "\n\n".join(
+        f"`{tool.name}` takes {', '.join(f'{f.name} ({f.type})' for f in tool.arguments) or 'nothing'}\n"
+        + quoted(tool.name, value(tool.parameters["description"]) if "description" in tool.parameters else "(empty)")
+        for tool in held
+    )
+
+
+def gradients(network: Network, merged: MergedGradient, evidence: Sequence[Evidence], path: str) -> str:
+    """List what a batch says of one component, each finding with the visit it was made on.
+
+    The visits' fields have half as many characters again as the findings themselves.
+    """
+    visits = {(item.row.id, step.index): (item, step) for item in reversed(evidence) for step in item.trajectory.steps}
+    shown = bounded(merged)
+    listed = []
+    each = 6_000 // max(1, len(shown.items))
+    written = {field.name for field in node_at(network, merged.node)[0].output}
+    for number, item in enumerate(shown.items, 1):
+        advice = [f"advice (severity {s.severity}): {line(s.advice)}" for s in item.suggestions if s.parameter == path]
+        found = visits.get((item.examples[0], item.step))
+        parts = list(_happened(found[1])) if found else []
+        wanted = {k: v for k, v in (found[0].loss.expected or {}).items() if k in written} if found else {}
+        parts += [(f"expected {name}: ", content) for name, content in wanted.items()]
+        said = f", said {item.multiplicity} times" if item.multiplicity > 1 else ""
+        body = "\n".join([f"analysis: {line(item.analysis)}", *advice, "the visit:", _indented(_layout(parts, each))])
+        listed.append(f"Gradient {number}: score {item.score:.2f}{said}\n{quoted(f'gradient {number}', body)}")
+    return "\n\n".join(listed) or "There are none."
+
+
+def summary(merged: MergedGradient) -> str:
+    """Say how many visits of a node there were in the batch and how they fared."""
+    left_out = " Some texts were shortened or left out." if bounded(merged).truncated else ""
+    return (
+        f"In this batch the node was judged {merged.total} times: {merged.satisfied} times there was nothing to change, "
+        f"{merged.invalid} times there is no usable finding. The mean score of the runs is {merged.mean_score:.2f}."
+        f"{left_out}"
+    )
+
+
+def bullets(sentences: Iterable[str]) -> str:
+    """Write sentences as a list."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def phrase(lr: float) -> str:
+    """Say a learning rate in words."""
+    if lr <= 0.2:
+        return "the smallest change that helps; leave everything else as it is."
+    if lr <= 0.6:
+        return "a moderate change: mend what is wrong and keep the rest."
+    return "a bold change is welcome, where the cause calls for it."
+
+
+def _happened(step: Step) -> Iterator[tuple[str, Any]]:
+    """Yield everything that is shown of a step, as (head, value)."""
+    yield from ((f"input {name}: ", content) for name, content in step.inputs.items())
+    for call in step.tool_calls:
+        yield f"called {call.tool}: ", _call(call)
+    yield from ((f"output {name}: ", content) for name, content in step.output.items())
+    if step.raw and (step.error or not step.output):
+        yield "raw answer: ", step.raw
+    if step.route:
+        yield "chose to go on to: ", step.route
+    if step.error:
+        yield "error: ", step.error
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    outcome = {"error": call.error} if call.error else {"result": call.result}
+    return {"arguments": call.arguments, **outcome}
+
+
+def _layout(parts: Sequence[tuple[str, Any]], max_chars: int) -> str:
+    """Write (head, value) pairs, one a line, with the values shortened together; a None has a head only."""
+    texts = fit([shorten("" if item is None else line(item), FIELD_CHARS) for _, item in parts], max_chars)
+    return "\n".join(f"{head}{text}" for (head, _), text in zip(parts, texts, strict=True)) or "(nothing)"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {row}" for row in text.split("\n"))
+
+
+def _about(description: str) -> str:
+    return f": {description.strip().rstrip('.')}." if description.strip() else ""
+
+
+def _nodes(network: Network, prefix: str) -> Iterator[str]:
+    for item in network.nodes:
+        path = f"{prefix}{item.id}"
+        goes = [edge.target for edge in network.edges if edge.source == item.id and not edge.target.startswith("__")]
+        then = f"; then {', '.join(goes)}" if goes else ""
+        writes = ", ".join(field.name for field in item.output) or "nothing"
+        yield f"- `{path}` ({item.kind}){_about(item.description)} reads {', '.join(item.inputs) or 'nothing'}; writes {writes}{then}"
+        if isinstance(item, AgentNode):
+            yield from _nodes(item.agent, f"{path}/")

@@ -1,0 +1,376 @@
+"""`Trainer`: the loop of learning, from batch to version.
+
+Each step runs a batch, takes its losses, walks them back, asks the optimizer for a proposal and lets the gate decide;
+every phase is journaled, so a run that was killed anywhere ends in the same version when it is resumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentsym.errors import BudgetExceeded, UsageError
+from agentsym.learning.backward import backward
+from agentsym.learning.dataset import Source, open_sets
+from agentsym.learning.evaluation import Evaluator
+from agentsym.learning.gate import TIE, gate_named, mean
+from agentsym.learning.journal import Baseline, Gradients, Journal, Trial
+from agentsym.learning.metrics import Metric, load_metric
+from agentsym.learning.optimizers.prompt import PromptOptimizer
+from agentsym.learning.protocols import Evidence, Gate, Optimizer, Proposal, Row, Sampler, Scores, Teacher
+from agentsym.learning.run import Run, Tested
+from agentsym.learning.sampler import EpochSampler
+from agentsym.learning.settings import Settings
+from agentsym.learning.state import State
+from agentsym.learning.teacher.choose import choose_teacher
+from agentsym.models.budget import Budget
+from agentsym.models.cache import ResponseCache
+from agentsym.models.door import Door
+from agentsym.models.ledger import Ledger
+from agentsym.models.protocol import LanguageModel
+from agentsym.models.resolve import resolve
+from agentsym.network.canonical import content_hash
+from agentsym.network.network import Network
+from agentsym.network.records import LossReport
+from agentsym.runtime.session import default_student, run_sync
+from agentsym.store.store import Store, new_run_id
+
+Watch = Callable[[str, Mapping[str, Any]], None]
+OPTIMIZERS: Mapping[str, type[PromptOptimizer]] = {"paper": PromptOptimizer}
+ENOUGH_VALIDATION = 10  # rows from which on the validated gate is the default
+FAILING_BATCHES = 3  # batches in a row with too many failed runs end the run
+
+
+class Trainer:
+    """Trains an agent. The high level is `fit`; each part can be given as an object of your own.
+
+    Args:
+        agent: where to start.
+        train: rows to learn from: a file, or rows.
+        val: rows that the gate scores; a fifth of train is set apart if left out (`()` for none).
+        test: rows for the final report only.
+        must_pass: rows on which no version may go from pass to fail.
+        metric: `exact`, `f1`, `file.py:fn`, or a function `(row, output) -> score or (score, text)`; None: the teacher
+            scores.
+        student: the model that runs the prompt nodes; `AGENTSYM_STUDENT`, else `embedded`.
+        teacher: a model string, a model, or a `Teacher`; `AGENTSYM_TEACHER`, else `embedded`.
+        optimizer: `paper`, or an `Optimizer`.
+        gate: `paper`, `strict`, `validated`, `always`, or a `Gate`; `validated` with at least ten validation rows,
+            else `paper`.
+        sampler: draws the batches; seeded epochs by default.
+        columns: column → field, for files whose columns are named otherwise.
+        label: the column that holds the agent's one labeled field.
+        judge: what the teacher is told to look for when it scores, as text.
+        concurrency: examples and model calls in flight.
+        max_calls: cap on model calls, reserved before each call.
+        max_seconds: no call starts after so many seconds.
+        cache: whether answers of remote models are kept and reused.
+        store: where the run is written; the user's store by default.
+        watch: called with (kind, data) whenever something happened.
+        origin: anything JSON that is to stand in the run's first event.
+        settings: every field of `Settings`.
+    """
+
+    def __init__(
+        self,
+        agent: Network,
+        train: Source,
+        *,
+        val: Source | None = None,
+        test: Source | None = None,
+        must_pass: Source | None = None,
+        metric: str | Metric | Callable[..., Any] | None = "exact",
+        student: str | LanguageModel | None = None,
+        teacher: str | LanguageModel | Teacher | None = None,
+        optimizer: str | Optimizer = "paper",
+        gate: str | Gate | None = None,
+        sampler: Sampler | None = None,
+        columns: Mapping[str, str] | None = None,
+        label: str | None = None,
+        judge: str = "",
+        concurrency: int = 8,
+        max_calls: int | None = None,
+        max_seconds: float | None = None,
+        cache: bool = True,
+        store: Store | None = None,
+        watch: Watch | None = None,
+        origin: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.agent = agent
+        self.settings = Settings.checked(**settings)
+        self.watch = watch or (lambda kind, data: None)
+        self.sets = open_sets(
+            agent, train, val=val, test=test, must_pass=must_pass, columns=columns, label=label, seed=self.settings.seed
+        )
+        for notice in self.sets.notices:
+            self.watch("notice", {"text": notice})
+        self._budget = Budget(max_calls=max_calls, max_seconds=max_seconds)
+        self._cache = ResponseCache() if cache else None
+        self.concurrency = concurrency
+        self.student = resolve(default_student(student))
+        self._teacher, self._judge = teacher, judge
+        self._optimizer = optimizer
+        self.metric = load_metric(metric) if metric is not None else None
+        enough = len(self.sets.val) >= ENOUGH_VALIDATION
+        gate = gate or ("validated" if enough else "paper")
+        self.gate = gate_named(gate) if isinstance(gate, str) else gate
+        self._sampler = sampler
+        self._store = store
+        self.origin = dict(origin or {})
+        self._versions: dict[str, Network] = {agent.version: agent}
+
+    def fit(self, resume: str | None = None) -> Run:
+        """Train, and return the run; with `resume`, go on with the run of that id (see `afit`)."""
+        return run_sync(self.afit(resume))
+
+    async def afit(self, resume: str | None = None) -> Run:
+        """Train, and return the run.
+
+        A cap that is reached ends the run with the best version so far (`run.status == "budget"`); an interrupt or an
+        error is written down and raised, and the run can be resumed.
+
+        Raises:
+            UsageError: the run to resume is not there, or agent, data or settings are not those it began with.
+            BudgetExceeded: the caps cannot even pay the first step; nothing was sent.
+        """
+        store = self._store or Store.open()
+        journal, state = self._open(store, resume)
+        try:
+            return await self._run(journal, state)
+        finally:
+            if self._store is None:
+                store.close()
+
+    def _open(self, store: Store, resume: str | None) -> tuple[Journal, State | None]:
+        """Make what needs a door, and begin or reopen the journal."""
+        if resume is None:
+            self._make_parts(Ledger())
+            config = self._config()
+            journal, state = Journal.begin(store, new_run_id(), self.agent.name, config), None
+            journal.version(self.agent, parent=None)
+        else:
+            self._make_parts(Ledger())
+            journal, state, spent = Journal.reopen(store, resume, self._config())
+            self.door.ledger = spent
+        self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
+        return journal, state
+
+    def _make_parts(self, ledger: Ledger) -> None:
+        self.door = Door(concurrency=self.concurrency, cache=self._cache, budget=self._budget, ledger=ledger)
+        self.teacher = choose_teacher(self._teacher, self.door, judge=self._judge, scores=self.metric is None)
+        whole = bool(getattr(self.teacher, "reads_all_rows", False))
+        size = self.settings.batch or (max(1, len(self.sets.train)) if whole else 4)
+        self.sampler: Sampler = self._sampler or EpochSampler(size, self.settings.seed)
+        if isinstance(self._optimizer, str):
+            if self._optimizer not in OPTIMIZERS:
+                raise UsageError(f"there is no optimizer {self._optimizer!r}; there are: {', '.join(OPTIMIZERS)}")
+            self.optimizer: Optimizer = OPTIMIZERS[self._optimizer](self.teacher, retries=self.settings.retries)
+        else:
+            self.optimizer = self._optimizer
+        self.evaluator = Evaluator(
+            student=self.student,
+            teacher=self.teacher,
+            metric=self.metric,
+            door=self.door,
+            concurrency=self.concurrency,
+            comments=self.settings.comments,
+        )
+
+    def _config(self) -> dict[str, Any]:
+        """Return what a resumed run must have in common with its beginning."""
+        return {
+            "agent": self.agent.version,
+            "data": {name: content_hash([r.model_dump(exclude={"source"}) for r in rows]) for name, rows in self.sets.all()},
+            "student": self.student.name,
+            "teacher": _name(self.teacher),
+            "optimizer": _name(self.optimizer),
+            "gate": _name(self.gate),
+            "sampler": _name(self.sampler),
+            "metric": _name(self.metric),
+            "settings": self.settings.model_dump(mode="json"),
+            "origin": self.origin,
+        }
+
+    async def _run(self, journal: Journal, state: State | None) -> Run:
+        status, reason = "failed", "an error"
+        try:
+            state = state or await self._begin(journal)
+            while not (reason := self._reason_to_stop(state)):
+                state = await self._step(journal, state)
+            await self._test(journal, state)
+            status = "done"
+        except BudgetExceeded as error:
+            status, reason = "budget", str(error)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            status, reason = "interrupted", "interrupted"
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            journal.write("stop", status=status, reason=reason, summary=self._spent(), ledger=self.door.ledger.to_json())
+            self.watch("stop", {"status": status, "reason": reason})
+        return Run.load(journal.store, journal.run_id, self.agent)
+
+    async def _begin(self, journal: Journal) -> State:
+        """Score the first version and write the first checkpoint."""
+
+        async def score() -> Baseline:
+            looked_at = self._gate_rows()
+            return Baseline(
+                val=await self._scores(self.agent, looked_at["val"]),
+                must_pass=await self._scores(self.agent, looked_at["must_pass"]),
+            )
+
+        baseline = await journal.phase("baseline", Baseline, score)
+        state = State(
+            head=self.agent.version,
+            best=self.agent.version,
+            best_score=mean(baseline.val.values()),
+            val=baseline.val,
+            must_pass=baseline.must_pass,
+            lr=self.settings.lr,
+        )
+        self._checkpoint(journal, state)
+        return state
+
+    async def _step(self, journal: Journal, state: State) -> State:
+        """One step: forward, loss, backward, proposal, gate."""
+        base = self._network(journal, state.head)
+        rows = self.sampler.batch(self.sets.train, state.step)
+        evidence = await journal.forward(state.step, rows, lambda: self._forward(base, rows))
+        score = mean(item.loss.score for item in evidence)
+        self.watch("batch", {"step": state.step, "rows": len(rows), "score": score})
+        failed = [item for item in evidence if item.trajectory.status == "error"]
+        if len(failed) > self.settings.failing_share * len(rows):
+            self.watch("notice", {"text": f"{len(failed)} of {len(rows)} runs failed ({failed[0].trajectory.error}); nothing is learned from them"})
+            return self._checkpoint(journal, state.after_failing_batch())
+        gradients = await journal.phase("backward", Gradients, lambda: self._backward(base, evidence, state.lr))
+        evidence = tuple(
+            item.model_copy(update={"gradients": own}) for item, own in zip(evidence, gradients.rows, strict=True)
+        )
+        proposal = await journal.phase("proposal", Proposal, lambda: self._propose(base, evidence, state))
+        candidate = base.apply(proposal.edits)
+        if candidate.version == base.version:
+            return self._checkpoint(journal, state.after_idle(score))
+        trial = await journal.phase("gate", Trial, lambda: self._try(state, base, candidate, evidence))
+        if trial.decision.accept:
+            self._versions[candidate.version] = candidate
+            journal.version(candidate, parent=base.version)
+        self.watch("gate", {"step": state.step, "decision": trial.decision, "edits": len(proposal.edits)})
+        after = state.after_gate(self.settings, proposal, trial, batch_score=mean(trial.after.batch.values()) or score)
+        return self._checkpoint(journal, after)
+
+    async def _forward(self, base: Network, rows: Sequence[Row]) -> tuple[Evidence, ...]:
+        return await self.evaluator.evidence(base, rows, progress=self._progress("forward"))
+
+    async def _backward(self, base: Network, evidence: Sequence[Evidence], lr: float) -> Gradients:
+        walks = [
+            backward(self.teacher, base, item.trajectory, item.loss, lr=lr, order=self.settings.order)
+            for item in evidence
+        ]
+        return Gradients(rows=tuple(await asyncio.gather(*walks)))
+
+    async def _propose(self, base: Network, evidence: Sequence[Evidence], state: State) -> Proposal:
+        return await self.optimizer.propose(base, evidence, lr=state.lr, history=state.history)
+
+    async def _try(self, state: State, base: Network, candidate: Network, evidence: Sequence[Evidence]) -> Trial:
+        """Score base and candidate on the rows that the gate looks at, and let it decide."""
+        rows = {"batch": tuple(item.row for item in evidence), **self._gate_rows()}
+        if "batch" not in self.gate.looks_at:
+            rows["batch"] = ()
+        if self.settings.rescore_base or self.settings.samples > 1:
+            before = Scores(**{name: await self._scores(base, own, first_rollout=1) for name, own in rows.items()})
+        else:
+            batch = _table(rows["batch"], [item.loss for item in evidence][: len(rows["batch"])])
+            before = Scores(batch=batch, val=state.val, must_pass=state.must_pass)
+        after = Scores(**{name: await self._scores(candidate, own) for name, own in rows.items()})
+        return Trial(candidate=candidate.version, before=before, after=after, decision=self.gate.decide(before, after))
+
+    def _gate_rows(self) -> dict[str, tuple[Row, ...]]:
+        """Return the held-out rows that the gate looks at."""
+        return {
+            "val": self.sets.val if "val" in self.gate.looks_at else (),
+            "must_pass": self.sets.must_pass if "must_pass" in self.gate.looks_at else (),
+        }
+
+    async def _scores(self, network: Network, rows: Sequence[Row], first_rollout: int = 0) -> dict[str, float]:
+        reports = await self.evaluator.scores(
+            network,
+            rows,
+            samples=self.settings.samples,
+            first_rollout=first_rollout,
+            progress=self._progress("gate"),
+        )
+        return _table(rows, reports)
+
+    async def _test(self, journal: Journal, state: State) -> None:
+        """Score the first and the best version on test rows (on validation, where there are none)."""
+        rows = self.sets.test or self.sets.val
+        if not rows:
+            return
+
+        async def score() -> Tested:
+            reports = {}
+            for version in dict.fromkeys((self.agent.version, state.best)):
+                network = self._network(journal, version)
+                reports[version] = await self.evaluator.scores(
+                    network, rows, phase="test", samples=self.settings.samples, progress=self._progress("test")
+                )
+            return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
+
+        tested = await journal.phase("test", Tested, score)
+        self.watch("test", {"tested": tested})
+
+    def _reason_to_stop(self, state: State) -> str:
+        settings = self.settings
+        if state.failing >= FAILING_BATCHES:
+            return f"{state.failing} batches in a row had too many failed runs"
+        if settings.target is not None and state.best_score >= settings.target - TIE:
+            return f"the target of {settings.target:g} is reached"
+        if state.step >= settings.steps:
+            return f"{settings.steps} steps are done"
+        if settings.patience is not None and state.stale >= settings.patience:
+            return f"no better version in {state.stale} steps"
+        if state.idle and len(self.sampler.batch(self.sets.train, state.step)) >= len(self.sets.train):
+            return "there is nothing left to propose"
+        return ""
+
+    def _network(self, journal: Journal, version: str) -> Network:
+        if version not in self._versions:
+            self._versions[version] = self.agent.revived(journal.store.version_content(version))
+        return self._versions[version]
+
+    def _checkpoint(self, journal: Journal, state: State) -> State:
+        summary = {"steps": state.step, "best_version": state.best, **self._spent()}
+        if state.val:
+            summary |= {"val_after": state.best_score}
+        journal.write("checkpoint", state=state, ledger=self.door.ledger.to_json(), summary=summary)
+        self.watch("checkpoint", {"state": state, "usage": self.door.ledger.total()})
+        return state
+
+    def _spent(self) -> dict[str, Any]:
+        total = self.door.ledger.total()
+        return {"calls": total.calls, "tokens": total.tokens, "usd": total.usd, "seconds": total.seconds}
+
+    def _progress(self, phase: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.watch("rows", {"phase": phase, "done": done, "total": total})
+
+
+def _table(rows: Sequence[Row], reports: Sequence[LossReport]) -> dict[str, float]:
+    """Return row id → score; a row that stands in a batch twice gets a numbered id."""
+    table: dict[str, float] = {}
+    for row, report in zip(rows, reports, strict=True):
+        key, number = row.id, 2
+        while key in table:
+            key, number = f"{row.id}#{number}", number + 1
+        table[key] = report.score
+    return table
+
+
+def _name(part: object) -> str:
+    """Return what stands for a part in a run's config: its own name, else its class's or function's."""
+    return str(getattr(part, "name", None) or getattr(part, "__qualname__", None) or type(part).__qualname__)

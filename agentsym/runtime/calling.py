@@ -1,0 +1,190 @@
+"""Running a user's code: the tool of a tool node, a tool that a model calls, and the code of a function node.
+
+Arguments are checked before the call and results after it, and both are copies, so that a mistake is reported where
+it was made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentsym.errors import NetworkError, NodeError, SandboxError
+from agentsym.network.fields import Field
+from agentsym.network.network import Network
+from agentsym.network.nodes import FunctionNode, Tool, ToolNode, signature_fields
+from agentsym.network.parameters import Code, Number, Option, Parameter, Text
+from agentsym.network.records import ToolCall
+from agentsym.runtime.recorder import Visit
+from agentsym.runtime.values import check_fields, pick, plain
+
+_CONFIGURABLE = "configurable"
+
+
+class ToolRunner:
+    """Calls one tool.
+
+    Raises:
+        SandboxError: when the tool's code is learned, which this installation cannot run.
+    """
+
+    def __init__(self, tool: Tool) -> None:
+        if isinstance(tool.parameters.get("code"), Code):
+            raise SandboxError(
+                f"tool {tool.name!r} has learnable or model-written code, which runs only in a sandbox, and this "
+                "installation has none yet; use as_tool(fn) without learnable=True to run your own function in process"
+            )
+        self.tool = tool
+        self._function = tool.function()
+        self._required = _required(self._function) & {field.name for field in tool.arguments}
+        self._parameters = declared(tool.parameters, self._function)
+
+    async def __call__(self, arguments: Mapping[str, Any]) -> Any:
+        """Return the tool's result.
+
+        Raises:
+            NodeError: when an argument or the result has a wrong type, or the tool takes longer than its timeout.
+        """
+        self._check(arguments)
+        given = {**plain(dict(arguments)), **self._parameters}
+        result = await within(
+            self.tool.timeout_s, f"tool {self.tool.name!r}", call(self._function, given, self.tool.effect == "pure")
+        )
+        result = plain(result, f"the result of tool {self.tool.name!r}")
+        check_fields({"result": result}, [self.tool.returns.model_copy(update={"name": "result"})], "the tool's")
+        return result
+
+    def _check(self, arguments: Mapping[str, Any]) -> None:
+        known = {field.name for field in self.tool.arguments}
+        if unknown := sorted(arguments.keys() - known):
+            raise NodeError(f"tool {self.tool.name!r} takes no {', '.join(unknown)}; it takes {', '.join(sorted(known))}")
+        if missing := sorted(self._required - arguments.keys()):
+            raise NodeError(f"tool {self.tool.name!r} needs {', '.join(missing)}, which nobody gives it")
+        check_fields(arguments, self.tool.arguments, f"tool {self.tool.name!r}: argument")
+
+    async def recorded(self, call_id: str, arguments: Mapping[str, Any]) -> ToolCall:
+        """Call the tool and return the call with its result, or with the error as text."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        made: dict[str, Any] = {"tool": self.tool.name, "id": call_id, "arguments": dict(arguments)}
+        try:
+            made["result"] = await self(arguments)
+        except Exception as error:
+            made["error"] = str(error) if isinstance(error, NodeError) else f"{type(error).__name__}: {error}"
+        return ToolCall(**made, seconds=clock() - started)
+
+    def description(self) -> dict[str, Any]:
+        """Return what a model is told of the tool: its name, description and the JSON schema of its arguments."""
+        text = self.tool.parameters.get("description")
+        return {
+            "name": self.tool.name,
+            "description": text.value if isinstance(text, Text) else "",
+            "parameters": {
+                "type": "object",
+                "properties": {field.name: field.json_schema() for field in self.tool.arguments},
+                "required": [field.name for field in self.tool.arguments if field.name in self._required],
+                "additionalProperties": False,
+            },
+        }
+
+
+class ToolWork:
+    """What a tool node does: hand its inputs to the tool."""
+
+    def __init__(self, node: ToolNode) -> None:
+        self._node = node
+        self._run = ToolRunner(node.tool)
+
+    async def __call__(self, values: dict[str, Any], visit: Visit) -> dict[str, Any]:
+        """Return the node's output."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        kept: dict[str, Any] = {"tool": self._node.tool.name, "arguments": values}
+        try:
+            result = await self._run(values)
+            kept["result"] = result
+        except Exception as error:
+            kept["error"] = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            visit.tool_calls.append(ToolCall(**kept, seconds=clock() - started))
+        return pick(result, self._node.output, f"tool {self._node.tool.name!r}")
+
+
+class FunctionWork:
+    """What a function node does: hand inputs and declared parameters to the user's function or runnable."""
+
+    def __init__(self, node: FunctionNode) -> None:
+        self._node = node
+        self._target = node.target()
+        self._method = next((name for name in ("ainvoke", "invoke") if hasattr(self._target, name)), "")
+        if isinstance(self._target, Network):
+            raise NetworkError(f"node {node.id!r} runs an agent; use AgentNode({node.id!r}, agent) for that")
+        self._parameters = declared(node.parameters, None if self._method else self._target)
+
+    async def __call__(self, values: dict[str, Any], visit: Visit) -> dict[str, Any]:
+        """Return the node's output."""
+        given = plain(values)
+        if not self._method:
+            result = await call(self._target, {**given, **self._parameters}, inline=False)
+            return pick(result, self._node.output, f"function {self._node.code_ref.ref}")
+        # Never the recorder itself: what the user's graph does inside is no step of this network.
+        configurable = {
+            **visit.config.get(_CONFIGURABLE, {}),
+            "agentsym": visit.recorder.apart(),
+            **self._parameters,
+        }
+        config = {**visit.config, _CONFIGURABLE: configurable}
+        result = await call(getattr(self._target, self._method), {"config": config}, False, given)
+        return pick(result, self._node.output, self._node.code_ref.ref, exact=not isinstance(result, Mapping))
+
+
+async def call(function: Callable[..., Any], arguments: Mapping[str, Any], inline: bool, *first: Any) -> Any:
+    """Call a function, sync or async; a sync one in a worker thread unless `inline`."""
+    if inline or inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+        result = function(*first, **arguments)
+    else:
+        result = await asyncio.to_thread(function, *first, **arguments)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def within(seconds: float, what: str, work: Any) -> Any:
+    """Await something for at most `seconds`.
+
+    Raises:
+        NodeError: when it takes longer. A sync function in its thread goes on all the same; its result is not used.
+    """
+    try:
+        async with asyncio.timeout(seconds) as timer:
+            return await work
+    except TimeoutError as error:
+        if timer.expired():
+            raise NodeError(f"{what} took longer than {seconds:g} seconds") from error
+        raise
+
+
+def declared(parameters: Mapping[str, Parameter], function: Callable[..., Any] | None) -> dict[str, Any]:
+    """Return the values of declared parameters by name; a number whose argument is an `int` is rounded to one."""
+    takes = {field.name: field for field in signature_fields(function)[0]} if function is not None else {}
+    values: dict[str, Any] = {}
+    for name, parameter in parameters.items():
+        if function is not None and name not in takes:
+            continue  # the description of a tool
+        if isinstance(parameter, Number) and takes.get(name, Field(name=name)).type == "integer":
+            values[name] = round(parameter.value)
+        elif isinstance(parameter, Number | Text | Option):
+            values[name] = parameter.value
+        elif not isinstance(parameter, Code):
+            values[name] = parameter.content
+    return values
+
+
+def _required(function: Callable[..., Any]) -> set[str]:
+    return {
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }

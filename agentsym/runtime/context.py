@@ -1,0 +1,53 @@
+"""What a run is given besides its inputs: who answers, through which door, and for which purpose.
+
+It is handed along as a value, so two runs side by side never share anything by accident.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from agentsym.models.door import Door
+from agentsym.models.protocol import LanguageModel, Phase
+from agentsym.models.resolve import resolve
+
+DEFAULT_STUDENT = "embedded"
+
+
+@dataclass(frozen=True)
+class Context:
+    """Who runs the prompt nodes, and how.
+
+    Attributes:
+        student: the model of every prompt node that names none of its own.
+        door: what every model call goes through.
+        phase: what the calls are counted as.
+        rollout: number of an independent sample of the same inputs.
+        record: whether steps are kept.
+        tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
+        clients: the models that nodes name themselves, by name, made at first use.
+    """
+
+    student: LanguageModel
+    door: Door
+    phase: Phase = "forward"
+    rollout: int = 0
+    record: bool = True
+    tracing: bool = False
+    clients: dict[str, LanguageModel] = field(default_factory=dict, repr=False, compare=False)
+
+    def model(self, name: str | None) -> LanguageModel:
+        """Return the student, or the model of that name."""
+        if name is None:
+            return self.student
+        if name not in self.clients:
+            self.clients[name] = resolve(name)
+        return self.clients[name]
+
+
+def student_model(student: str | LanguageModel | None) -> LanguageModel:
+    """Return a model by string or as it is; None is `AGENTSYM_STUDENT`, else the embedded reader."""
+    if student is None:
+        student = os.environ.get("AGENTSYM_STUDENT") or DEFAULT_STUDENT
+    return resolve(student) if isinstance(student, str) else student

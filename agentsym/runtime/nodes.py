@@ -1,0 +1,234 @@
+"""One node of the compiled graph: what happens around its work at every visit.
+
+Inputs are read from the stamped state, the visit limit and the timeout hold, the successors are chosen, and the visit
+is kept whether it ends well or not. What the work itself is stands in `prompting.py` and `calling.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from langchain_core.runnables import Runnable
+from langgraph.errors import GraphBubbleUp
+from langgraph.types import Command, Overwrite
+
+from agentsym.errors import AgentsymError, BudgetExceeded, NodeError
+from agentsym.network.dataflow import reads
+from agentsym.network.network import START, Network
+from agentsym.network.nodes import AgentNode, AnyNode, FunctionNode, PromptNode, ToolNode
+from agentsym.network.records import Usage
+from agentsym.runtime.calling import FunctionWork, ToolWork, within
+from agentsym.runtime.loop import LoopThread
+from agentsym.runtime.prompting import PromptWork
+from agentsym.runtime.recorder import Origin, Recorder, Visit
+from agentsym.runtime.routes import Routes
+from agentsym.runtime.state import CLEARED, RUN, RunState
+from agentsym.runtime.values import check_fields, plain
+
+KEY = "agentsym"
+"""Where the recorder stands in `config["configurable"]`."""
+
+Work = Callable[[dict[str, Any], Visit], Awaitable[dict[str, Any]]]
+_NO_USAGE = Usage()
+
+
+class AgentWork:
+    """What an agent node does: run the inner graph with a state of its own."""
+
+    def __init__(self, node: AgentNode, graph: Any) -> None:
+        self._node = node
+        self._graph = graph
+
+    async def __call__(self, values: dict[str, Any], visit: Visit) -> dict[str, Any]:
+        """Return the inner agent's output."""
+        configurable = {**visit.config.get("configurable", {}), KEY: visit.recorder.inside(visit)}
+        result = await self._graph.ainvoke(values, {**visit.config, "configurable": configurable})
+        missing = [field.name for field in self._node.output if field.name not in result]
+        if missing:
+            raise ValueError(f"the inner agent {self._node.agent.name!r} ended without {', '.join(missing)}")
+        return {field.name: result[field.name] for field in self._node.output}
+
+
+class NodeRunner(Runnable[Any, Any]):
+    """A node as langgraph runs it.
+
+    Args:
+        node: the node.
+        work: what it does with its inputs.
+        network: the network it stands in.
+        routes: who runs after it.
+        default: makes the recorder of a run that brought none (the graph is used inside a foreign one).
+        thread: where it runs when a foreign graph is run synchronously.
+    """
+
+    def __init__(
+        self,
+        node: AnyNode,
+        work: Work,
+        network: Network,
+        routes: Routes,
+        default: Callable[[], Recorder],
+        thread: Callable[[], LoopThread],
+    ) -> None:
+        self.name = node.id
+        self._node = node
+        self._work = work
+        self._routes = routes
+        self._default = default
+        self._thread = thread
+        self._reads = reads(node)
+        self._outside = tuple(field.name for field in node.output if field.name in network.outputs)
+        self._chosen = routes.chosen(node.id)
+        self._entry = node.id in routes.entries
+        self._hashes = _hashes(node, network)
+        self._nested: dict[str, Mapping[str, str]] = {}
+
+    def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Run the visit on a loop of its own; for foreign graphs that are run synchronously."""
+        return self._thread().run(self.ainvoke(input, config))
+
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Run one visit; returns what it writes into the state, and who runs next where that is chosen."""
+        state: RunState = input[RUN]
+        visits = state.get("visits", {})
+        before, last = visits.get(self._node.id, (0, -1))
+        if before >= self._node.max_visits:
+            return None  # a second way led here
+        super_step = config["metadata"]["langgraph_step"]
+        recorder = config["configurable"].get(KEY) or self._default()
+        visit = Visit(recorder, (*recorder.path, super_step, self._node.id), config)
+        visit.parameters = self._parameters(recorder)
+        visit.control = self._chosen_by(state, last, visit)
+        output = await self._run(input, state, visit)
+        at = [super_step, self._node.id]
+        run: RunState = {
+            "values": {name: {"value": value, "at": at} for name, value in output.items()},
+            "visits": {self._node.id: [before + 1, super_step]},
+        }
+        update = {RUN: run, **{name: output[name] for name in self._outside if name in output}}
+        if not self._chosen:
+            return update
+        return self._go_on(visit, update, input, state, run)
+
+    async def _run(self, input: Any, state: RunState, visit: Visit) -> dict[str, Any]:
+        """Read the inputs, do the work within the timeout, check the output, and keep the visit."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            self._read(input, state, visit)
+            visit.output = await within(self._node.timeout_s, "it", self._work(visit.inputs, visit))
+            check_fields(visit.output, self._node.output, "output")
+        except GraphBubbleUp:
+            raise  # an interrupt of the user's, or another message to langgraph
+        except Exception as error:
+            if isinstance(error, NodeError) and isinstance(self._node, AgentNode):
+                raise  # an inner step has failed and is kept
+            visit.seconds = clock() - started
+            raise self._failed(visit, error) from error
+        visit.seconds = clock() - started
+        if not isinstance(self._node, AgentNode):
+            visit.recorder.keep(visit)
+        return visit.output
+
+    def _failed(self, visit: Visit, error: Exception) -> AgentsymError:
+        """Keep a visit that failed and return the error that names the node."""
+        cause = str(error) if isinstance(error, AgentsymError) else f"{type(error).__name__}: {error}"
+        visit.error = cause
+        if visit not in visit.recorder.kept():
+            visit.recorder.keep(visit)
+        if isinstance(error, BudgetExceeded):
+            return BudgetExceeded(f"node {visit.node!r}: {cause}")
+        return NodeError(f"node {visit.node!r}: {cause}")
+
+    def _read(self, input: Any, state: RunState, visit: Visit) -> None:
+        """Take the inputs from what nodes wrote last, else from the run's own input, and keep where each came from."""
+        written = state.get("values", {})
+        origins = visit.recorder.origins
+        parents: list[Origin] = []
+        for name in self._reads:
+            if (stamped := written.get(name)) is not None:
+                visit.inputs[name] = stamped["value"]
+                parents.append(((*visit.recorder.path, *stamped["at"]), name))
+            elif name in input:
+                visit.inputs[name] = input[name]
+                if name in origins:
+                    parents.append(origins[name])
+            else:
+                raise NodeError(f"it reads {name!r}, which nobody gives it")
+        visit.parents = tuple(parents)
+
+    def _chosen_by(self, state: RunState, last: int, visit: Visit) -> Any:
+        by = state.get("routed", {}).get(self._node.id)
+        if by is not None and by[0] >= last:
+            return (*visit.recorder.path, *by)
+        return visit.recorder.control if self._entry and last < 0 else None
+
+    def _go_on(self, visit: Visit, update: dict[str, Any], input: Any, state: RunState, run: RunState) -> Command[str]:
+        """Choose who runs next, and note it for them."""
+        values = {name: item for name, item in input.items() if name != RUN}
+        values |= {name: stamped["value"] for name, stamped in state.get("values", {}).items()}
+        counts = {node: count for node, (count, _) in {**state.get("visits", {}), **run["visits"]}.items()}
+        try:
+            choice = self._routes.choose(self._node.id, {**values, **visit.output}, counts)
+        except Exception as error:
+            raise self._failed(visit, error) from error
+        if choice.route is not None:
+            visit.recorder.routed(visit.place, choice.route)
+            run["routed"] = {target: list(visit.place[-2:]) for target in choice.targets}
+        if choice.capped:
+            visit.recorder.cap()
+        return Command(update=update, goto=choice.targets)
+
+    def _parameters(self, recorder: Recorder) -> Mapping[str, str]:
+        prefix = "/".join(recorder.path[1::2])
+        if not prefix:
+            return self._hashes
+        if prefix not in self._nested:
+            self._nested[prefix] = {f"{prefix}/{path}": value for path, value in self._hashes.items()}
+        return self._nested[prefix]
+
+
+class Begin(Runnable[Any, Any]):
+    """The first node of a graph that has a checkpointer, or conditions at START: forgets what a former run left."""
+
+    def __init__(self, network: Network, routes: Routes) -> None:
+        self.name = "begin"
+        self._routes = routes
+        inputs = {field.name for field in network.inputs}
+        self._cleared = {name: CLEARED for name in network.outputs if name not in inputs}
+
+    def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Clear the state and choose the first nodes."""
+        values = {name: item for name, item in input.items() if name != RUN}
+        choice = self._routes.choose(START, values, {})
+        return Command(update={RUN: Overwrite({}), **self._cleared}, goto=choice.targets)
+
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Clear the state and choose the first nodes."""
+        return self.invoke(input, config)
+
+
+def work_of(node: AnyNode, network: Network, inner: Callable[[Network], Any]) -> Work:
+    """Return what a node does; `inner` compiles the network of an agent node."""
+    match node:
+        case PromptNode():
+            return PromptWork(node, network)
+        case ToolNode():
+            return ToolWork(node)
+        case FunctionNode():
+            return FunctionWork(node)
+        case AgentNode():
+            return AgentWork(node, inner(node.agent))
+
+
+def _hashes(node: AnyNode, network: Network) -> dict[str, str]:
+    """Return path → hash of every parameter that a visit of a node uses, those of its tools included."""
+    if isinstance(node, AgentNode):
+        return {}
+    found = {f"{node.id}/{name}": parameter.hash for name, parameter in node.weights().items()}
+    for name in node.tools if isinstance(node, PromptNode) else ():
+        tool = network.tool(name)
+        found |= {f"{tool.name}/{weight}": parameter.hash for weight, parameter in tool.parameters.items()}
+    return found
