@@ -1,7 +1,7 @@
 """Every exception that agentsym raises on purpose, in one tree.
 
-Each one names what was wrong, where, and what to do about it, so a caller can show its text to a person as it is;
-`exit_code` is what the command line returns for it.
+Each one names what was wrong, where, and what to do about it, so a caller can show its text to a person as it
+is; `exit_code` is what the command line returns for it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class OutputError(ModelError):
 
 
 class CannotAnswer(ModelError):
-    """The chosen model is of a kind that can never answer this request (the embedded reader asked for prose)."""
+    """The chosen model can never answer such a request (the embedded reader asked for prose)."""
 
 
 class NodeError(AgentsymError):

@@ -31,9 +31,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self.loop.threads:
-            return super().select(
-                0.01 if timeout is None else min(timeout, 0.01)
-            )  # threads work in real time
+            return super().select(0.01 if timeout is None else min(timeout, 0.01))  # threads work in real time
         if timeout is None:
             if not (events := super().select(STUCK_AFTER)):
                 raise RuntimeError("the virtual loop is stuck: everyone waits and nothing is scheduled")

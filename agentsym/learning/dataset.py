@@ -68,7 +68,7 @@ class Dataset:
         for column, field in self._named.items():
             if field not in known:
                 raise DataError(
-                    f"--map {column}={field}: agent {self._agent!r} has no field {field!r}; {near(field, known)}"
+                    f"--map {column}={field}: agent {self._agent!r} has no such field; {near(field, known)}"
                 )
         if twice := [field for field, count in Counter(self._named.values()).items() if count > 1]:
             raise DataError(f"two columns are given for {twice[0]!r} (by --map or --label); give it one")
@@ -78,7 +78,7 @@ class Dataset:
         return tuple(self.rows(source))
 
     def rows(self, source: Source) -> Iterator[Row]:
-        """Yield the rows of a file (JSONL, CSV, Parquet: by its suffix) or of dictionaries in memory, one by one.
+        """Yield the rows of a file (JSONL, CSV, Parquet: by its suffix) or of dictionaries, one by one.
 
         A row without `id` gets the hash of its content; a label that is empty or null counts as not given.
 
@@ -89,9 +89,7 @@ class Dataset:
         is_text = path is not None and path.suffix.lower() in CSV
         records: Iterable[tuple[int, Mapping[str, Any] | Row]]
         if isinstance(source, str | Path):
-            records = read_table(
-                Path(source).expanduser(), {*self._inputs, *self._outputs, *self._named, "id"}
-            )
+            records = read_table(Path(source).expanduser(), {*self._inputs, *self._outputs, *self._named, "id"})
         else:
             records = enumerate(source, start=1)
         plans: dict[tuple[str, ...], list[Column]] = {}
@@ -110,9 +108,7 @@ class Dataset:
                 place = f"{path.name}:{line}" if path else f"rows:{line}"
                 row = Row(id=row_id, inputs=inputs, expected=expected, source=place)
             if row.id in ids:
-                raise DataError(
-                    f"{where}: the id {row.id!r} stands at {ids[row.id]} already; ids must differ"
-                )
+                raise DataError(f"{where}: the id {row.id!r} stands at {ids[row.id]} already; ids must differ")
             ids[row.id] = where
             yield row
         if not ids:
@@ -120,12 +116,10 @@ class Dataset:
         columns = dict.fromkeys(key for keys in plans for key in keys)
         for column in self._named:
             if plans and column not in columns:
-                raise DataError(
-                    f"{path or 'the data set'}: no row has a column {column!r}; {near(column, columns)}"
-                )
+                raise DataError(f"{path or 'the data set'}: no row has a column {column!r}; {near(column, columns)}")
 
     def _label_field(self, column: str) -> str:
-        """Return the field that `--label` means: the one mapped or named so, the only output, the only choice."""
+        """Return the field that `--label` means: the mapped one, its namesake, the only output or choice."""
         if column in self._named:
             return self._named[column]
         choices = [name for name, field in self._outputs.items() if field.type == "choice"]
@@ -138,7 +132,7 @@ class Dataset:
         )
 
     def _plan(self, keys: Sequence[str], where: str) -> list[Column]:
-        """Say what each column is, and tell of those that are ignored; raise DataError when an input is missing."""
+        """Say what each column is, tell of those that are ignored, and raise if an input is missing."""
         renamed = {field for column, field in self._named.items() if column in keys}
         plan: list[Column] = []
         ignored: list[str] = []
@@ -193,7 +187,7 @@ class Dataset:
 
 
 def _row_id(given: Any, inputs: Any, expected: Any, where: str, hashes: Counter[str]) -> str:
-    """Return the row's id; without one, the hash of its content (numbered, where the same row comes again)."""
+    """Return the row's id; without one, the hash of its content (numbered, if the row comes again)."""
     if given is None or given == "":
         row_id = content_hash({"inputs": inputs, "expected": expected})[:12]
         hashes[row_id] += 1
@@ -219,14 +213,12 @@ def choice_labels(network: Network) -> dict[str, tuple[str, ...]]:
     return labels
 
 
-def split(
-    rows: Sequence[Row], fraction: float = 0.2, *, seed: int = 0
-) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+def split(rows: Sequence[Row], fraction: float = 0.2, *, seed: int = 0) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """Set a part of the rows aside, stratified by their labels: (what stays, what is set aside).
 
-    Which rows go depends on ids and seed only, not on their order. Each combination of labels gives its share, by
-    largest remainder; the only row of a combination always stays. Fields whose values hardly repeat (free text) do
-    not count as labels.
+    Which rows go depends on ids and seed only, not on their order. Each combination of labels gives its
+    share, by largest remainder; the only row of a combination always stays. Fields whose values hardly repeat
+    (free text) do not count as labels.
 
     Args:
         rows: at least two.

@@ -87,7 +87,10 @@ def _compare(before: Mapping[str, float], after: Mapping[str, float], *, keep_ti
 
 
 def _joined(scores: Scores) -> dict[str, float]:
-    return {**{f"batch/{row}": s for row, s in scores.batch.items()}, **{f"val/{row}": s for row, s in scores.val.items()}}
+    return {
+        **{f"batch/{row}": s for row, s in scores.batch.items()},
+        **{f"val/{row}": s for row, s in scores.val.items()},
+    }
 
 
 def _passes(score: float) -> bool:

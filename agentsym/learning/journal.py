@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from agentsym.errors import UsageError
-from agentsym.learning.protocols import Decision, Evidence, Proposal, Row, Scores
+from agentsym.learning.protocols import Evidence, Row
 from agentsym.learning.state import State
+from agentsym.models.ledger import Ledger
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 from agentsym.network.records import Gradient, LossReport
@@ -31,15 +32,6 @@ class Gradients(Frozen):
     """The gradients of a batch, one list a row, in the rows' order."""
 
     rows: tuple[tuple[Gradient, ...], ...]
-
-
-class Trial(Frozen):
-    """What a gate saw and decided; `candidate` is the version that was tried."""
-
-    candidate: str
-    before: Scores
-    after: Scores
-    decision: Decision
 
 
 class Journal:
@@ -65,16 +57,18 @@ class Journal:
         return journal
 
     @classmethod
-    def reopen(cls, store: Store, run_id: str, config: Mapping[str, Any]) -> tuple[Self, State | None]:
-        """Go on with a run; returns the state of its last checkpoint.
+    def reopen(cls, store: Store, run_id: str, config: Mapping[str, Any]) -> tuple[Self, State | None, Ledger]:
+        """Go on with a run; returns the state of its last checkpoint and what the run has cost so far.
 
         Raises:
             UsageError: there is no such run, or agent, data or settings are not those it began with.
         """
         journal = cls(store, run_id)
         state: State | None = None
+        spent: list[dict[str, Any]] = []
         for event in store.events(run_id):
             journal._seq = event.seq
+            spent = event.data.get("ledger", spent)
             match event.kind:
                 case "run":
                     _same(run_id, event.data["config"], config)
@@ -90,7 +84,7 @@ class Journal:
         if not journal._seq:
             raise UsageError(f"there is no run {run_id!r}; `agentsym runs list` shows those there are")
         journal.write("resume")
-        return journal, state
+        return journal, state, Ledger.from_json(spent)
 
     def write(self, kind: str, **data: Any) -> None:
         """Append one event; refused if another process has gone on with the run meanwhile."""
@@ -120,7 +114,10 @@ class Journal:
             for item, trajectory_id in zip(await compute(), ids, strict=True)
         )
         runs = [
-            ("trajectory", {"trajectory": e.trajectory, "phase": "forward", "step": step, "score": e.loss.score})
+            (
+                "trajectory",
+                {"trajectory": e.trajectory, "phase": "forward", "step": step, "score": e.loss.score},
+            )
             for e in evidence
         ]
         losses = ("forward", {"step": step, "losses": [e.loss for e in evidence]})
@@ -133,11 +130,6 @@ class Journal:
             content = network.model_dump(mode="json", exclude_defaults=True)
             self.write("version", hash=network.version, parent=parent, content=content)
             self._versions[network.version] = ""
-
-    def proposed(self) -> Proposal | None:
-        """Return the proposal of a step that was stopped before its gate, if there is one."""
-        pending = self._pending.get("proposal")
-        return Proposal.model_validate(pending["value"]) if pending else None
 
 
 def _same(run_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

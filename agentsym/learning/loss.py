@@ -44,16 +44,16 @@ async def loss(
     Raises:
         OutputError: when only the teacher could score the run and it has no legal answer.
     """
-    if trajectory.status == "error":
-        error = f"The run failed: {trajectory.error or 'no reason was recorded'}"
-        verdict = verdict.model_copy(update={"score": 0.0, "text": error})
+    failed = trajectory.status != "ok"
+    if failed:
+        verdict = verdict.model_copy(update={"score": 0.0, "text": _failure(trajectory)})
     elif verdict.score is not None:
         verdict = verdict.model_copy(update={"score": clamp(verdict.score)})
     if not supervised:
         row = row.model_copy(update={"expected": {}})
     if comments == "metric" and verdict.score is not None:
         return _from_metric(row, verdict, verdict.score)
-    if not supervised and trajectory.status != "error":
+    if not supervised and not failed:
         verdict = verdict.model_copy(update={"text": ""})
     try:
         report = await teacher.loss(network, trajectory, row, verdict)
@@ -72,6 +72,11 @@ def clamp(score: float) -> float:
 def from_ten(score: float) -> float:
     """Return a prompted score of 0 to 10, as the paper asks for it, within [0, 1]."""
     return clamp(score / 10.0)
+
+
+def _failure(trajectory: Trajectory) -> str:
+    why = {"capped": "a cycle met its visit limit and had no way out", "budget": "a cap on calls or time stopped it"}
+    return f"The run failed: {trajectory.error or why.get(trajectory.status, 'no reason was recorded')}"
 
 
 def _settled(report: LossReport, row: Row, verdict: Verdict) -> dict[str, object]:

@@ -87,9 +87,7 @@ def bounded(merged: MergedGradient, *, least: int = 8, max_chars: int = 12_000) 
         item.model_copy(
             update={
                 "analysis": next(shortened),
-                "suggestions": tuple(
-                    s.model_copy(update={"advice": next(shortened)}) for s in item.suggestions
-                ),
+                "suggestions": tuple(s.model_copy(update={"advice": next(shortened)}) for s in item.suggestions),
             }
         )
         for item in kept
@@ -135,9 +133,7 @@ def _merge_node(node: str, visits: Sequence[tuple[Evidence, Gradient]]) -> Merge
             )
         else:
             examples = known.examples if row in known.examples else (*known.examples, row)
-            items[key] = known.model_copy(
-                update={"examples": examples, "multiplicity": known.multiplicity + 1}
-            )
+            items[key] = known.model_copy(update={"examples": examples, "multiplicity": known.multiplicity + 1})
     scores = {(item.row.id, item.trajectory.id): item.loss.score for item, _ in visits}
     return MergedGradient(
         node=node,

@@ -40,6 +40,18 @@ class Evidence(Frozen):
     gradients: tuple[Gradient, ...] = ()
 
 
+class Tried(Frozen):
+    """An edit of one parameter that a gate has seen: when, what, whether it was kept, and the change of the score."""
+
+    step: int
+    what: str
+    accepted: bool
+    change: float
+
+    def __str__(self) -> str:
+        return f"{'accepted' if self.accepted else 'rejected'} ({self.change:+.3f}): {self.what}"
+
+
 class Task(Frozen):
     """One update that a teacher is asked for: rewrite one component of one node.
 
@@ -50,7 +62,7 @@ class Task(Frozen):
         evidence: the batch, sorted by (score, example id).
         lr: the learning rate; the limits that follow from it are enforced afterwards.
         limits: what the learning rate allows, as sentences for the teacher.
-        history: the last accepted and rejected edits of this parameter, as sentences.
+        history: the last accepted and rejected edits of this parameter, oldest first.
         errors: why earlier answers to this very task were refused.
     """
 
@@ -60,7 +72,7 @@ class Task(Frozen):
     evidence: tuple[Evidence, ...]
     lr: float
     limits: tuple[str, ...] = ()
-    history: tuple[str, ...] = ()
+    history: tuple[Tried, ...] = ()
     errors: tuple[str, ...] = ()
 
 
@@ -104,6 +116,15 @@ class Decision(Frozen):
     after: float = 0.0
 
 
+class Trial(Frozen):
+    """What a gate saw and decided; `candidate` is the version that was tried."""
+
+    candidate: str
+    before: Scores
+    after: Scores
+    decision: Decision
+
+
 class Teacher(Protocol):
     """Writes losses, gradients and edits. Raises OutputError where it has no legal answer."""
 
@@ -112,7 +133,13 @@ class Teacher(Protocol):
         ...
 
     async def gradient(
-        self, network: Network, trajectory: Trajectory, step: Step, loss: LossReport, messages: Sequence[str], lr: float
+        self,
+        network: Network,
+        trajectory: Trajectory,
+        step: Step,
+        loss: LossReport,
+        messages: Sequence[str],
+        lr: float,
     ) -> Gradient:
         """Say what one step must change, given what its successors require (`messages`) (paper, Eq. 2)."""
         ...
@@ -126,7 +153,12 @@ class Optimizer(Protocol):
     """Turns a batch's evidence into one proposal; it never changes the network itself."""
 
     async def propose(
-        self, network: Network, evidence: Sequence[Evidence], *, lr: float, history: Mapping[str, Sequence[str]]
+        self,
+        network: Network,
+        evidence: Sequence[Evidence],
+        *,
+        lr: float,
+        history: Mapping[str, Sequence[Tried]],
     ) -> Proposal:
         """Return the edits for one step; `history` holds what was tried before, by parameter."""
         ...

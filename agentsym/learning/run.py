@@ -19,6 +19,7 @@ from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
 from agentsym.network.prompt import Prompt
 from agentsym.network.records import LossReport
+from agentsym.network.revive import revive
 from agentsym.store.store import Store
 
 N = TypeVar("N", bound=Network)
@@ -106,14 +107,14 @@ class Run(Generic[N]):
         known = {agent.version: agent}
         for version in (state["best"], state["head"]):
             if version not in known:
-                known[version] = agent.revived(store.version_content(version))
+                known[version] = revive(agent, store.version_content(version))
         run = cls(run_id, agent, known[state["best"]], known[state["head"]])
         run.config = last["run"]["config"]
         if "stop" in last:
             run.status, run.reason = last["stop"]["status"], last["stop"]["reason"]
             run.ledger = Ledger.from_json(last["stop"]["ledger"])
         if "baseline" in last and last["baseline"]["value"].get("val"):
-            run.val = (mean(last["baseline"]["value"]["val"].values()), state["best_score"])
+            run.val = (mean(last["baseline"]["value"]["val"].values()), last["checkpoint"]["state"]["best_score"])
         if "test" in last:
             run.tested = Tested.model_validate(last["test"]["value"])
         run.steps = _steps([(event.kind, event.data) for event in events])
@@ -133,8 +134,8 @@ class Run(Generic[N]):
 
 def prompt_chars(network: Network) -> int:
     """Return the length of all system prompts of a network, in characters."""
-    prompts = [Prompt(node) for node in network.nodes if isinstance(node, PromptNode)]
-    return sum(prompt.system_chars for prompt in prompts)
+    nodes = [node for node in network.nodes if isinstance(node, PromptNode)]
+    return sum(Prompt(node).chars for node in nodes)
 
 
 def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ...]:

@@ -6,7 +6,7 @@ It is written into the journal as a checkpoint after each step, so a run that wa
 from __future__ import annotations
 
 from agentsym.learning.gate import TIE, mean
-from agentsym.learning.protocols import Decision, Proposal
+from agentsym.learning.protocols import Decision, Proposal, Trial, Tried
 from agentsym.learning.settings import Settings
 from agentsym.network.canonical import Frozen
 
@@ -24,7 +24,7 @@ class State(Frozen):
         val: the head's validation scores by row.
         must_pass: the head's scores on the must-pass rows.
         lr: the learning rate.
-        history: parameter → what was tried, as sentences, oldest first.
+        history: parameter → what was tried, oldest first.
         accepted: steps whose candidate was kept.
         stale: steps since the best version changed.
         idle: steps in a row that proposed nothing.
@@ -38,7 +38,7 @@ class State(Frozen):
     val: dict[str, float] = {}
     must_pass: dict[str, float] = {}
     lr: float
-    history: dict[str, tuple[str, ...]] = {}
+    history: dict[str, tuple[Tried, ...]] = {}
     accepted: int = 0
     stale: int = 0
     idle: int = 0
@@ -54,52 +54,56 @@ class State(Frozen):
         changes = {"step": self.step + 1, "idle": self.idle + 1, "stale": self.stale + 1, "failing": 0}
         return self.model_copy(update={**changes, "best_score": score})
 
-    def after_gate(
-        self,
-        settings: Settings,
-        proposal: Proposal,
-        decision: Decision,
-        *,
-        candidate: str,
-        val: dict[str, float],
-        must_pass: dict[str, float],
-        batch_score: float,
-    ) -> State:
-        """Go on from a gate's decision: the candidate becomes the head, or the learning rate decays."""
-        base = self.model_copy(
-            update={
-                "step": self.step + 1,
-                "history": self._remembered(proposal, decision),
-                "idle": 0,
-                "failing": 0,
-            }
-        )
-        if not decision.accept:
-            lr = max(settings.lr_floor, self.lr * settings.lr_decay) if self.lr > settings.lr_floor else self.lr
-            return base.model_copy(update={"lr": lr, "stale": self.stale + 1})
-        score = mean(val.values()) if val else batch_score
-        better = score > self.best_score + TIE or (not val and score >= self.best_score - TIE)
-        changes: dict[str, object] = {
-            "head": candidate,
-            "val": val,
-            "must_pass": must_pass,
-            "accepted": self.accepted + 1,
-            "stale": 0 if score > self.best_score + TIE else self.stale + 1,
-        }
-        if better:
-            changes |= {"best": candidate, "best_score": score}
-        return base.model_copy(update=changes)
+    def after_gate(self, settings: Settings, proposal: Proposal, trial: Trial, *, batch_score: float) -> State:
+        """Go on from a gate's decision: the candidate becomes the head, or the learning rate decays.
 
-    def _remembered(self, proposal: Proposal, decision: Decision) -> dict[str, tuple[str, ...]]:
+        Args:
+            settings: decay and floor of the learning rate.
+            proposal: what was tried.
+            trial: what the gate saw.
+            batch_score: the candidate's mean on the batch, which counts where there is no validation.
+        """
+        changes: dict[str, object] = {
+            "step": self.step + 1,
+            "history": self._remembered(proposal, trial.decision),
+            "idle": 0,
+            "failing": 0,
+            "stale": self.stale + 1,
+        }
+        if not trial.decision.accept:
+            return self.model_copy(
+                update={**changes, "lr": max(self.lr * settings.lr_decay, min(self.lr, settings.lr_floor))}
+            )
+        val = trial.after.val
+        score = mean(val.values()) if val else batch_score
+        changes |= {
+            "head": trial.candidate,
+            "val": val,
+            "must_pass": trial.after.must_pass,
+            "accepted": self.accepted + 1,
+        }
+        if score > self.best_score + TIE:
+            changes |= {"best": trial.candidate, "best_score": score, "stale": 0}
+        elif not val:
+            changes |= {"best": trial.candidate}
+        return self.model_copy(update=changes)
+
+    def _remembered(self, proposal: Proposal, decision: Decision) -> dict[str, tuple[Tried, ...]]:
         """Add what this step tried: of each parameter, the last five accepted and the last five rejected edits."""
-        verdict = "accepted" if decision.accept else "rejected"
         history = dict(self.history)
         for update in proposal.updates:
-            if update.status != "committed":
-                continue
-            what = "; ".join(edit.why or edit.op for edit in update.edits[:8])
-            line = f"{verdict} ({decision.after - decision.before:+.3f}): {what}"
-            lines = (*history.get(update.parameter, ()), line)
-            kept = [[own for own in lines if own.startswith(word)][-HISTORY:] for word in ("accepted", "rejected")]
-            history[update.parameter] = tuple(own for own in lines if own in kept[0] or own in kept[1])
+            if update.status == "committed":
+                what = "; ".join(edit.why or edit.op for edit in update.edits[:8])
+                new = Tried(
+                    step=self.step,
+                    what=what,
+                    accepted=decision.accept,
+                    change=decision.after - decision.before,
+                )
+                tried = (*history.get(update.parameter, ()), new)
+                kept = [
+                    *[t for t in tried if t.accepted][-HISTORY:],
+                    *[t for t in tried if not t.accepted][-HISTORY:],
+                ]
+                history[update.parameter] = tuple(sorted(kept, key=lambda item: item.step))
         return history

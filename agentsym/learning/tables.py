@@ -43,9 +43,7 @@ def read_table(path: Path, known: Iterable[str]) -> Records:
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a file in it")
     if not path.exists():
-        there = (
-            [other.name for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
-        )
+        there = [other.name for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
         raise DataError(f"{path}: there is no such file; {near(path.name, there)}")
     match path.suffix.lower():
         case suffix if suffix in JSONL:
@@ -69,14 +67,12 @@ def read_jsonl(path: Path) -> Records:
             hint = whole if number == 1 and line.lstrip()[:1] == "[" else ""
             raise DataError(f"{path}:{number}: not valid JSON: {error}{hint}") from error
         if not isinstance(value, dict):
-            raise DataError(
-                f'{path}:{number}: a row must be an object like {{"message": "…"}}, not {json_type(value)}'
-            )
+            raise DataError(f'{path}:{number}: a row must be an object like {{"message": "…"}}, not {json_type(value)}')
         yield number, value
 
 
 def read_csv(path: Path, known: Iterable[str]) -> Records:
-    """Yield (line, cells by column) of a CSV file; of `,` `;` tab `|` the delimiter is the one that fits the header.
+    """Yield (line, cells by column) of a CSV file; the delimiter is the one that fits its header.
 
     Args:
         path: the file; quoted cells may hold line breaks, a byte order mark is skipped.
@@ -102,7 +98,7 @@ def read_csv(path: Path, known: Iterable[str]) -> Records:
                 yield at, dict(zip(header, cells, strict=True))
             elif cells:
                 raise DataError(
-                    f"{path}:{at}: {len(cells)} cells, but the header has {len(header)} ({', '.join(header)}); "
+                    f"{path}:{at}: {len(cells)} cells under a header of {len(header)} ({', '.join(header)}); "
                     f"a cell that holds {delimiter!r} must stand in double quotes"
                 )
     except csv.Error as error:
@@ -110,13 +106,11 @@ def read_csv(path: Path, known: Iterable[str]) -> Records:
 
 
 def read_parquet(path: Path, known: Iterable[str]) -> Records:
-    """Yield (row, cells by column) of a Parquet file, batch by batch; of unknown columns only the name is read."""
+    """Yield (row, cells by column) of a Parquet file, batch by batch; of unknown columns the names only."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise DataError(
-            f"{path}: Parquet needs pyarrow; install it with: pip install 'agentsym[data]'"
-        ) from error
+        raise DataError(f"{path}: Parquet needs pyarrow; install it with: pip install 'agentsym[data]'") from error
     try:
         with parquet.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if name in set(known)]
@@ -158,9 +152,7 @@ def as_json(value: Any, at: str) -> Any:
     if isinstance(value, Decimal):
         value = int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise DataError(
-            f"{at}: {value} is not a number that JSON knows; leave the cell empty, or drop the row"
-        )
+        raise DataError(f"{at}: {value} is not a number that JSON knows; leave the cell empty, or drop the row")
     if isinstance(value, Mapping):
         return {str(key): as_json(item, at) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -179,15 +171,13 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, raw in enumerate(file, start=1):
                 if number == 1:
                     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-                        raise DataError(
-                            f"{path}: this is UTF-16; save it as UTF-8 (iconv -f utf-16 -t utf-8)"
-                        )
+                        raise DataError(f"{path}: this is UTF-16; save it as UTF-8 (iconv -f utf-16 -t utf-8)")
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 try:
                     yield number, raw.decode()
                 except UnicodeDecodeError as error:
                     raise DataError(
-                        f"{path}:{number}: not UTF-8 (byte 0x{raw[error.start]:02x} at column {error.start + 1}); "
+                        f"{path}:{number}: not UTF-8 (byte {error.start + 1} is 0x{raw[error.start]:02x}); "
                         "save the file as UTF-8 (from Western Windows: iconv -f cp1252 -t utf-8)"
                     ) from error
     except OSError as error:

@@ -8,33 +8,43 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from agentsym.errors import BudgetExceeded, UsageError
 from agentsym.learning.backward import backward
-from agentsym.learning.dataset import Source, open_sets
+from agentsym.learning.dataset import Source
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.gate import TIE, gate_named, mean
-from agentsym.learning.journal import Baseline, Gradients, Journal, Trial
+from agentsym.learning.journal import Baseline, Gradients, Journal
 from agentsym.learning.metrics import Metric, load_metric
 from agentsym.learning.optimizers.prompt import PromptOptimizer
-from agentsym.learning.protocols import Evidence, Gate, Optimizer, Proposal, Row, Sampler, Scores, Teacher
+from agentsym.learning.protocols import (
+    Evidence,
+    Gate,
+    Optimizer,
+    Proposal,
+    Row,
+    Sampler,
+    Scores,
+    Teacher,
+    Trial,
+)
 from agentsym.learning.run import Run, Tested
 from agentsym.learning.sampler import EpochSampler
+from agentsym.learning.sets import open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
 from agentsym.learning.teacher.choose import choose_teacher
 from agentsym.models.budget import Budget
 from agentsym.models.cache import ResponseCache
 from agentsym.models.door import Door
-from agentsym.models.ledger import Ledger
 from agentsym.models.protocol import LanguageModel
-from agentsym.models.resolve import resolve
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
 from agentsym.network.records import LossReport
-from agentsym.runtime.session import default_student, run_sync
+from agentsym.network.revive import revive
+from agentsym.runtime.context import student_model
+from agentsym.runtime.loop import run_sync
 from agentsym.store.store import Store, new_run_id
 
 Watch = Callable[[str, Mapping[str, Any]], None]
@@ -103,14 +113,21 @@ class Trainer:
         self.settings = Settings.checked(**settings)
         self.watch = watch or (lambda kind, data: None)
         self.sets = open_sets(
-            agent, train, val=val, test=test, must_pass=must_pass, columns=columns, label=label, seed=self.settings.seed
+            agent,
+            train,
+            val=val,
+            test=test,
+            must_pass=must_pass,
+            columns=columns,
+            label=label,
+            seed=self.settings.seed,
         )
         for notice in self.sets.notices:
             self.watch("notice", {"text": notice})
         self._budget = Budget(max_calls=max_calls, max_seconds=max_seconds)
         self._cache = ResponseCache() if cache else None
         self.concurrency = concurrency
-        self.student = resolve(default_student(student))
+        self.student = student_model(student)
         self._teacher, self._judge = teacher, judge
         self._optimizer = optimizer
         self.metric = load_metric(metric) if metric is not None else None
@@ -122,11 +139,11 @@ class Trainer:
         self.origin = dict(origin or {})
         self._versions: dict[str, Network] = {agent.version: agent}
 
-    def fit(self, resume: str | None = None) -> Run:
+    def fit(self, resume: str | None = None) -> Run[Network]:
         """Train, and return the run; with `resume`, go on with the run of that id (see `afit`)."""
         return run_sync(self.afit(resume))
 
-    async def afit(self, resume: str | None = None) -> Run:
+    async def afit(self, resume: str | None = None) -> Run[Network]:
         """Train, and return the run.
 
         A cap that is reached ends the run with the best version so far (`run.status == "budget"`); an interrupt or an
@@ -146,20 +163,17 @@ class Trainer:
 
     def _open(self, store: Store, resume: str | None) -> tuple[Journal, State | None]:
         """Make what needs a door, and begin or reopen the journal."""
+        self._make_parts()
         if resume is None:
-            self._make_parts(Ledger())
-            config = self._config()
-            journal, state = Journal.begin(store, new_run_id(), self.agent.name, config), None
+            journal, state = Journal.begin(store, new_run_id(), self.agent.name, self._config()), None
             journal.version(self.agent, parent=None)
         else:
-            self._make_parts(Ledger())
-            journal, state, spent = Journal.reopen(store, resume, self._config())
-            self.door.ledger = spent
+            journal, state, self.door.ledger = Journal.reopen(store, resume, self._config())
         self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
         return journal, state
 
-    def _make_parts(self, ledger: Ledger) -> None:
-        self.door = Door(concurrency=self.concurrency, cache=self._cache, budget=self._budget, ledger=ledger)
+    def _make_parts(self) -> None:
+        self.door = Door(concurrency=self.concurrency, cache=self._cache, budget=self._budget)
         self.teacher = choose_teacher(self._teacher, self.door, judge=self._judge, scores=self.metric is None)
         whole = bool(getattr(self.teacher, "reads_all_rows", False))
         size = self.settings.batch or (max(1, len(self.sets.train)) if whole else 4)
@@ -183,7 +197,9 @@ class Trainer:
         """Return what a resumed run must have in common with its beginning."""
         return {
             "agent": self.agent.version,
-            "data": {name: content_hash([r.model_dump(exclude={"source"}) for r in rows]) for name, rows in self.sets.all()},
+            "data": {
+                name: content_hash([r.model_dump(exclude={"source"}) for r in rows]) for name, rows in self.sets.all()
+            },
             "student": self.student.name,
             "teacher": _name(self.teacher),
             "optimizer": _name(self.optimizer),
@@ -194,7 +210,7 @@ class Trainer:
             "origin": self.origin,
         }
 
-    async def _run(self, journal: Journal, state: State | None) -> Run:
+    async def _run(self, journal: Journal, state: State | None) -> Run[Network]:
         status, reason = "failed", "an error"
         try:
             state = state or await self._begin(journal)
@@ -211,7 +227,9 @@ class Trainer:
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            journal.write("stop", status=status, reason=reason, summary=self._spent(), ledger=self.door.ledger.to_json())
+            journal.write(
+                "stop", status=status, reason=reason, summary=self._spent(), ledger=self.door.ledger.to_json()
+            )
             self.watch("stop", {"status": status, "reason": reason})
         return Run.load(journal.store, journal.run_id, self.agent)
 
@@ -246,7 +264,8 @@ class Trainer:
         self.watch("batch", {"step": state.step, "rows": len(rows), "score": score})
         failed = [item for item in evidence if item.trajectory.status == "error"]
         if len(failed) > self.settings.failing_share * len(rows):
-            self.watch("notice", {"text": f"{len(failed)} of {len(rows)} runs failed ({failed[0].trajectory.error}); nothing is learned from them"})
+            what = f"{len(failed)} of {len(rows)} runs failed ({failed[0].trajectory.error})"
+            self.watch("notice", {"text": f"{what}; nothing is learned from this batch"})
             return self._checkpoint(journal, state.after_failing_batch())
         gradients = await journal.phase("backward", Gradients, lambda: self._backward(base, evidence, state.lr))
         evidence = tuple(
@@ -318,7 +337,11 @@ class Trainer:
             for version in dict.fromkeys((self.agent.version, state.best)):
                 network = self._network(journal, version)
                 reports[version] = await self.evaluator.scores(
-                    network, rows, phase="test", samples=self.settings.samples, progress=self._progress("test")
+                    network,
+                    rows,
+                    phase="test",
+                    samples=self.settings.samples,
+                    progress=self._progress("test"),
                 )
             return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
 
@@ -341,7 +364,7 @@ class Trainer:
 
     def _network(self, journal: Journal, version: str) -> Network:
         if version not in self._versions:
-            self._versions[version] = self.agent.revived(journal.store.version_content(version))
+            self._versions[version] = revive(self.agent, journal.store.version_content(version))
         return self._versions[version]
 
     def _checkpoint(self, journal: Journal, state: State) -> State:

@@ -41,9 +41,7 @@ class ResponseCache:
         self._lock = threading.Lock()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
-            )
+            self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise self._broken(error) from error
         try:
@@ -68,9 +66,7 @@ class ResponseCache:
         """Keep a reply; the first one that was kept stays, so that all processes see the same."""
         try:
             with self._lock:
-                self._database.execute(
-                    "INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, reply.model_dump_json())
-                )
+                self._database.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, reply.model_dump_json()))
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
@@ -95,9 +91,7 @@ class ResponseCache:
         if application != _APPLICATION:
             if tables:
                 database.execute("ROLLBACK")
-                raise StoreError(
-                    f"{self.path} is another program's database, not a response cache; name another file"
-                )
+                raise StoreError(f"{self.path} is another program's database, not a response cache; name another file")
             database.execute(f"PRAGMA application_id = {_APPLICATION}")
             database.execute("CREATE TABLE responses (key TEXT PRIMARY KEY, reply TEXT NOT NULL)")
         database.execute("COMMIT")

@@ -54,9 +54,7 @@ class Door:
         self._slots = asyncio.Semaphore(concurrency)
         self._flights: dict[str, _Flight] = {}
 
-    async def complete(
-        self, model: LanguageModel, request: Request, *, phase: Phase, node: str = ""
-    ) -> Reply:
+    async def complete(self, model: LanguageModel, request: Request, *, phase: Phase, node: str = "") -> Reply:
         """Ask a model, or answer for it where it has answered the same request before.
 
         The reply's usage is what this caller has caused: for a reply from the cache, or from a call that

@@ -149,9 +149,7 @@ class ScriptedModel:
             raise Unscripted(f"{self.name}: no rule for {len(lost)} calls, the first one:\n{lost[0].text}")
         for number, (rule, used) in enumerate(zip(self._script, self._used, strict=True)):
             if used < (rule.times or 1):
-                raise Unscripted(
-                    f"{self.name}: rule {number} was used {used} times, not {rule.times or 1}: {rule}"
-                )
+                raise Unscripted(f"{self.name}: rule {number} was used {used} times, not {rule.times or 1}: {rule}")
 
     def _next(self, request: Request) -> Rule:
         """Choose the rule and log the call, in one piece."""
@@ -244,12 +242,10 @@ def _recorded(path: Path) -> dict[str, tuple[Request, Reply]]:
     """Read a recording: key → request and reply; of equal requests the first one counts."""
     found: dict[str, tuple[Request, Reply]] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeError) as error:
-        raise DataError(
-            f"{path}: no recording can be read there ({error}); write one with a Recorder"
-        ) from error
-    for number, line in enumerate(lines, 1):
+        raise DataError(f"{path}: no recording can be read there ({error}); write one with a Recorder") from error
+    for number, line in enumerate(filter(None, lines), 1):
         try:
             item = json.loads(line)
             request, reply = Request.model_validate(item["request"]), Reply.model_validate(item["reply"])
@@ -270,9 +266,7 @@ def _difference(recorded: Request, asked: Request) -> str:
             return f"its {name.rstrip('_')} is {getattr(recorded, name)!r}, not {getattr(asked, name)!r}"
     for number, (old, new) in enumerate(zip(recorded.messages, asked.messages, strict=False), 1):
         if old != new:
-            same = next(
-                (at for at, (a, b) in enumerate(zip(old.content, new.content, strict=False)) if a != b), 0
-            )
+            same = next((at for at, (a, b) in enumerate(zip(old.content, new.content, strict=False)) if a != b), 0)
             piece = slice(max(0, same - 20), same + 40)
             return f"its message {number} ({old.role}) has {old.content[piece]!r}, not {new.content[piece]!r}"
     return f"it has {len(recorded.messages)} messages, not {len(asked.messages)}"

@@ -12,6 +12,7 @@ from agentsym.network.canonical import Frozen, content_hash
 from agentsym.network.records import Message, ToolCall, Usage
 
 Phase = Literal["forward", "loss", "backward", "optimizer", "gate", "test"]
+_NOT_ASKED = {"messages": {"__all__": {"tool_calls": {"__all__": {"seconds"}}}}}
 
 
 class Request(Frozen):
@@ -34,8 +35,11 @@ class Request(Frozen):
     rollout: int = 0
 
     def key(self, model: str) -> str:
-        """Return the cache key: the SHA-256 of the model's name (with its address) and everything asked."""
-        return content_hash([model, self.model_dump(mode="json")])
+        """Return the cache key: the SHA-256 of the model's name (with its address) and everything asked.
+
+        How long a tool took is not asked.
+        """
+        return content_hash([model, self.model_dump(mode="json", exclude=_NOT_ASKED)])
 
 
 class Reply(Frozen):
@@ -51,7 +55,7 @@ class LanguageModel(Protocol):
 
     Attributes:
         name: the model string with the address it is served from; part of the cache's key.
-        remote: whether an answer costs time or money, so that it is worth caching and counts against the caps.
+        remote: whether an answer costs time or money, so that it is worth caching; the caps hold for all.
     """
 
     name: str

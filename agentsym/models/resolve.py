@@ -21,9 +21,7 @@ def resolve(name: str | LanguageModel) -> LanguageModel:
     """
     if not isinstance(name, str):
         if not callable(getattr(name, "complete", None)):
-            raise UsageError(
-                f"{name!r} is neither a model string nor a model (an object with `name`, `remote`, `complete`)"
-            )
+            raise UsageError(f"{name!r} is no model string and no model (an object with `name`, `remote`, `complete`)")
         return name
     if name == "embedded":
         from agentsym.models.embedded import EmbeddedModel

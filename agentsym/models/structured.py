@@ -108,9 +108,7 @@ def parse_model(kind: type[M]) -> Callable[[str], M]:
             return kind.model_validate_json(json.dumps(value))
         except ValidationError as error:
             places = (".".join(map(str, item["loc"])) or "the answer" for item in error.errors())
-            reasons = (
-                f"`{place}`: {item['msg']}" for place, item in zip(places, error.errors(), strict=True)
-            )
+            reasons = (f"`{place}`: {item['msg']}" for place, item in zip(places, error.errors(), strict=True))
             raise ValueError("\n".join(reasons)) from error
 
     return parse
@@ -164,9 +162,7 @@ def _problems(value: Any, schema: Mapping[str, Any], path: str) -> list[str]:
     """Return every way in which a value does not fit a schema."""
     if unknown := set(schema) - _CHECKED - _NOTES:
         keywords = ", ".join(sorted(unknown))
-        raise UsageError(
-            f"parse_json checks no schema with {keywords}; use parse_model with a pydantic model"
-        )
+        raise UsageError(f"parse_json checks no schema with {keywords}; use parse_model with a pydantic model")
     where = f"`{path}`" if path else "the answer"
     kind = schema.get("type")
     if kind is not None and not _has_type(value, kind):

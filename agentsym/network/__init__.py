@@ -1,1 +1,1 @@
-"""What an agent is: an immutable network of nodes, edges and parameters, and how it is edited, checked and saved."""
+"""What an agent is: an immutable network of nodes, edges and parameters; editing, checking, saving it."""

@@ -1,7 +1,7 @@
 """Immutable JSON values and the one way in which they are hashed.
 
-A version must be the same in every process and for every order of keys, and a value that sits in a network must not
-change under it; both promises are kept here and nowhere else.
+A version must be the same in every process and for every order of keys, and a value that sits in a network
+must not change under it; both promises are kept here and nowhere else.
 """
 
 from __future__ import annotations
@@ -10,9 +10,16 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -22,11 +29,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def _fill(self, **data: Any) -> None:
-        """Validate and set the fields: for an `__init__` of its own, which turns what people write into fields."""
+        """Validate and set the fields: for an own `__init__`, which turns what people write into fields."""
         BaseModel.__init__(self, **data)
 
     def __eq__(self, other: object) -> bool:
-        """Compare class and fields; what is only remembered (a found function, a version) makes no difference."""
+        """Compare class and fields; what is only remembered (a version) makes no difference."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
 
@@ -50,7 +57,7 @@ class FrozenDict(dict[str, Any]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Accept any mapping with string keys, freeze it to the bottom, and serialize it as a plain dictionary."""
+        """Accept a mapping with string keys, freeze it to the bottom, serialize it as a plain dictionary."""
         mapping = core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
         return core_schema.no_info_before_validator_function(
             dict, core_schema.no_info_after_validator_function(freeze, mapping)
@@ -76,6 +83,10 @@ def freeze(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in value)
     return value
+
+
+Json = Annotated[Any, AfterValidator(freeze)]
+"""Any JSON value, made immutable."""
 
 
 def canonical_json(value: Any) -> str:

@@ -1,7 +1,7 @@
 """References to a user's code: how a function is named in a saved agent, found again, and checked for change.
 
-A reference is `module:name`, `file.py:name` (relative to the agent's folder) or `shipped:name` (the tool library);
-with it goes the hash of the source, so that changed code is noticed when an agent is loaded.
+A reference is `module:name`, `file.py:name` (relative to the agent's folder) or `shipped:name` (the tool
+library); with it goes the hash of the source, so that changed code is noticed when an agent is loaded.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class CodeRef(Frozen):
 
     @property
     def can_be_saved(self) -> bool:
-        """Whether another process can find this code (an object of `__main__` or inside a function cannot be)."""
+        """Whether another process can find this code (not in `__main__`, not inside a function)."""
         return not self.ref.startswith("__main__:") and "<" not in self.ref
 
 
 def shipped_folder(kind: str) -> Path:
-    """Return the folder of the shipped `tools` or `pipelines`: inside the wheel, or beside the package in a checkout."""
+    """Return the folder of the shipped `tools` or `pipelines`: in the wheel, or beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_shipped" / kind, package.parent / kind):
         if folder.is_dir():
@@ -54,7 +54,7 @@ def source_hash(target: Any) -> str:
 
 
 def reference_to(target: Any, name: str = "") -> CodeRef:
-    """Return the reference of a live object; objects without a name of their own need `name`, its global's."""
+    """Return the reference of a live object; one without a name of its own needs its global's as `name`."""
     module = getattr(target, "__module__", None) or "__main__"
     qualname = getattr(target, "__qualname__", "") or name or f"<{type(target).__name__}>"
     file_ref = getattr(sys.modules.get(module), "__agentsym_ref__", module)
@@ -113,7 +113,8 @@ def resolve(ref: CodeRef, folder: Path | None = None) -> Any:
     found = source_hash(target)
     if found != ref.sha256:
         warnings.warn(
-            f"{ref.ref} has changed since the agent was saved: its source was {ref.sha256[:12]}, it is {found[:12]} now",
+            f"{ref.ref} has changed since the agent was saved: "
+            f"its source was {ref.sha256[:12]}, it is {found[:12]} now",
             stacklevel=2,
         )
     return target

@@ -1,7 +1,7 @@
 """Which fields exist when a node runs: the data flow of a network, from its inputs along its edges.
 
-The lint asks it what is surely written (so that no node reads a hole), the constructor what is read first (so that
-inputs need not be declared) and what is there in the end (so that outputs need not be named).
+The lint asks it what is surely written (so that no node reads a hole), the constructor what is read first (so
+that inputs need not be declared) and what is there in the end (so that outputs need not be named).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def writes(node: Node) -> Fields:
 def surely_written(network: Network) -> dict[str, Fields]:
     """Return for each node (and END) the fields that are written whenever it runs.
 
-    A node with `join="any"` runs as soon as one predecessor has: IN(v) = ∩ over predecessors p of IN(p) ∪ writes(p),
-    greatest fixed point, IN(START) = the inputs. A node with `join="all"`, and END, see what all the predecessors
-    that run have brought: of the branches of a choice one runs (∩), of a fork all (∪).
+    A node with `join="any"` runs as soon as one predecessor has: IN(v) = ∩ over predecessors p of IN(p) ∪
+    writes(p), greatest fixed point, IN(START) = the inputs. A node with `join="all"`, and END, see what all
+    the predecessors that run have brought: of the branches of a choice one runs (∩), of a fork all (∪).
     """
     inputs = frozenset(field.name for field in network.inputs)
     out = _outgoing(network)
@@ -66,10 +66,11 @@ def surely_written(network: Network) -> dict[str, Fields]:
 def _carried_to(
     target: str, out: Mapping[str, tuple[Edge, ...]], written: Mapping[str, Fields], everything: Fields
 ) -> Fields:
-    """Return the fields that are surely written on the way from START, once all that leads to `target` has come there.
+    """Return the fields surely written on the way from START, once all that leads to `target` has come.
 
-    Backwards from the target, per place: `sure` says whether it is surely reached from there, `carried` what the
-    branches that reach it have surely written between them. Greatest fixed points: a cycle is left in the end.
+    Backwards from the target, per place: `sure` says whether it is surely reached from there, `carried` what
+    the branches that reach it have surely written between them. Greatest fixed points: a cycle is left in the
+    end.
     """
     sure = {place: place != _END for place in (*out, _END)} | {target: True}
     carried = dict.fromkeys(sure, everything) | {target: Fields()}
@@ -109,8 +110,8 @@ def possibly_written(network: Network) -> dict[str, Fields]:
 def fields_read_first(network: Network) -> tuple[Field, ...]:
     """Return the fields that are read although no node before can have written them, in order of reading.
 
-    Nodes read their inputs, edges the field of their condition; the type is the one that a tool or an inner agent
-    asks for.
+    Nodes read their inputs, edges the field of their condition; the type is the one that a tool or an inner
+    agent asks for.
     """
     before = possibly_written(network)
     found: dict[str, Field] = {}
@@ -137,7 +138,8 @@ def fields_read_first(network: Network) -> tuple[Field, ...]:
 def written_together(network: Network) -> list[tuple[str, str, str]]:
     """Return (node, node, field) for nodes that may run in the same super-step and both write the field.
 
-    Two branches of a fork run side by side, step by step; a node that waits for others may stand still meanwhile.
+    Two branches of a fork run side by side, step by step; a node that waits for others may stand still
+    meanwhile.
     """
     nodes = {node.id: node for node in network.nodes}
     next_to = {
@@ -157,9 +159,7 @@ def written_together(network: Network) -> list[tuple[str, str, str]]:
         if pair in seen or pair[0] == pair[1]:
             continue
         seen.add(pair)
-        first, second = (
-            [*next_to[node_id], *([node_id] if nodes[node_id].join == "all" else [])] for node_id in pair
-        )
+        first, second = ([*next_to[node_id], *([node_id] if nodes[node_id].join == "all" else [])] for node_id in pair)
         todo += [(a, b) for a in first for b in second]
     return sorted((a, b, f) for a, b in seen if a < b for f in writes(nodes[a]) & writes(nodes[b]))
 

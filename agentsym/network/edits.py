@@ -1,6 +1,7 @@
-"""Edits: the small, typed changes by which an agent learns, and `apply`, the only thing that carries them out.
+"""Edits: the small, typed changes by which an agent learns, and `apply`, which alone carries them out.
 
-Language models, people and migrations use the same operations; a list of them is applied as a whole or not at all.
+Language models, people and migrations use the same operations; a list of them is applied as a whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from pydantic import Field as Bounded
 
 from agentsym.errors import NetworkError
 from agentsym.network import structure
-from agentsym.network.canonical import Frozen, FrozenDict, freeze
+from agentsym.network.canonical import Frozen, FrozenDict, Json
 from agentsym.network.fields import Field, FieldName
 from agentsym.network.frozen import require_frozen_kept, require_no_foreign_code, require_not_last_user
 from agentsym.network.network import Edge, Network, When
-from agentsym.network.nodes import AnyNode, NodeId, Tool, ToolNode
+from agentsym.network.nodes import AnyNode, Tool, ToolNode
 from agentsym.network.parameters import Choices, Code, Definition, Example, Examples, Parameter, Rule, Rules
 
 N = TypeVar("N", bound=Network)
-Json = Annotated[Any, AfterValidator(freeze)]
 Docs = Annotated[Mapping[str, str], AfterValidator(FrozenDict)]
 
 
@@ -40,7 +40,7 @@ class SetParameter(BaseEdit):
 
 
 class AddItem(BaseEdit):
-    """Add a rule (its text, or `{"text": …}`) or an example (`{"input": {…}, "output": {…}}`); ids come from the content."""
+    """Add a rule (its text) or an example (`{"input": {…}, "output": {…}}`); its content gives the id."""
 
     op: Literal["add_item"] = "add_item"
     path: str
@@ -56,7 +56,7 @@ class DropItem(BaseEdit):
 
 
 class ReplaceItem(BaseEdit):
-    """Rewrite a rule or an example, which keeps its id; of a choice, the definition of the label that `id` names."""
+    """Rewrite a rule or an example, which keeps its id, or the definition of the label that `id` names."""
 
     op: Literal["replace_item"] = "replace_item"
     path: str
@@ -65,7 +65,7 @@ class ReplaceItem(BaseEdit):
 
 
 class ImproveTool(BaseEdit):
-    """Rewrite what a model reads of a tool: its description, its arguments' descriptions; never names or types."""
+    """Rewrite what a model reads of a tool: the descriptions of it and its arguments, not names or types."""
 
     op: Literal["improve_tool"] = "improve_tool"
     tool: str
@@ -105,7 +105,7 @@ class DetachTool(BaseEdit):
 
 
 class AddNode(BaseEdit):
-    """Add a node, on an edge, or between `after` and all its successors, or between `before` and all its predecessors.
+    """Add a node: on an edge, between `after` and its successors, or between `before` and its predecessors.
 
     Without a place it is added unconnected, for edges that follow in the same list.
     """
@@ -124,7 +124,7 @@ class AddNode(BaseEdit):
 
 
 class DeleteNode(BaseEdit):
-    """Remove a node: `bridge` joins its predecessors to its successors, `explicit` adds just the given edges."""
+    """Remove a node: `bridge` joins its predecessors to its successors, `explicit` adds the given edges."""
 
     op: Literal["delete_node"] = "delete_node"
     node: str
@@ -189,7 +189,7 @@ class SetInputs(BaseEdit):
 
 
 class SetOutput(BaseEdit):
-    """Set the fields that a node writes; choice fields can be kept or left out, not added (they need labels)."""
+    """Set the fields that a node writes; choice fields can be kept or left out, not added (no labels)."""
 
     op: Literal["set_output"] = "set_output"
     node: str
@@ -219,8 +219,8 @@ def apply(network: N, edits: Sequence[Edit], *, force: bool = False) -> N:
         force: for people and migrations: also change what is not learnable, also bring in code by reference.
 
     Raises:
-        NetworkError: when an edit cannot be carried out (it names the edit's number, operation and place, and what
-            to do) or the result is not legal (it lists every problem). Nothing is applied then.
+        NetworkError: when an edit cannot be carried out (it names the edit's number, operation and place, and
+            what to do) or the result is not legal (it lists every problem). Nothing is applied then.
     """
     changed = network
     for number, edit in enumerate(edits, 1):
@@ -237,7 +237,9 @@ def apply(network: N, edits: Sequence[Edit], *, force: bool = False) -> N:
         changed.check()
     except NetworkError as error:
         asked = ", ".join(f"{edit.op} {_place(edit)}" for edit in edits)
-        raise NetworkError(f"after {len(edits)} edits ({asked}) the agent would not be legal:", error.problems) from error
+        raise NetworkError(
+            f"after {len(edits)} edits ({asked}) the agent would not be legal:", error.problems
+        ) from error
     return changed
 
 
@@ -258,9 +260,7 @@ def _carry_out(network: N, edit: Edit) -> N:
         case DetachTool():
             return structure.detach_tool(network, edit.node, edit.tool)
         case AddNode():
-            return structure.add_node(
-                network, edit.node, on_edge=edit.on_edge, after=edit.after, before=edit.before
-            )
+            return structure.add_node(network, edit.node, on_edge=edit.on_edge, after=edit.after, before=edit.before)
         case DeleteNode():
             return structure.delete_node(network, edit.node, edit.edges if edit.mode == "explicit" else None)
         case MoveNode():
@@ -355,7 +355,9 @@ def _require_learnable(network: Network, edit: Edit) -> None:
     """Raise where an edit asks for what learning may not change."""
     if isinstance(edit, StructureEdit):
         if not network.structure.learnable:
-            raise NetworkError("the structure of this agent is frozen; give it structure=Structure(learnable=True) first")
+            raise NetworkError(
+                "the structure of this agent is frozen; give it structure=Structure(learnable=True) first"
+            )
         if isinstance(edit, CreateTool | AddNode):
             require_no_foreign_code(network, edit.tool if isinstance(edit, CreateTool) else edit.node)
         if isinstance(edit, DetachTool):

@@ -1,6 +1,7 @@
 """The typed fields that nodes read and write, and how a value is checked against them.
 
-One field type serves the input schema of an agent, the output of a node and the JSON schema that a model must fill.
+One field type serves the input schema of an agent, the output of a node and the JSON schema that a model must
+fill.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pydantic import Field as Bounded
 from agentsym.errors import NetworkError
 from agentsym.network.canonical import Frozen
 
-FieldName = Annotated[str, Bounded(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+FIELD_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+FieldName = Annotated[str, Bounded(pattern=FIELD_NAME)]
 FieldType = Literal["string", "integer", "number", "boolean", "list", "object", "choice", "any"]
 
 PYTHON_TYPES: dict[type, FieldType] = {
@@ -30,7 +32,7 @@ _JSON_TYPES: dict[FieldType, type | tuple[type, ...]] = {
     "number": (int, float),
     "boolean": bool,
     "list": (list, tuple),
-    "object": Mapping,  # type: ignore[type-abstract]
+    "object": Mapping,
     "choice": str,
     "any": object,
 }
@@ -97,7 +99,7 @@ FieldSpec = Field | Choice | type | str
 
 
 def as_field(name: str, spec: FieldSpec) -> Field:
-    """Turn what a user may write for a field (a Python type, its name, a `Choice`, a `Field`) into a `Field`."""
+    """Turn what a user writes for a field (a Python type, its name, a `Choice`, a `Field`) into a `Field`."""
     if isinstance(spec, Field):
         return spec if spec.name == name else spec.model_copy(update={"name": name})
     if isinstance(spec, Choice):
@@ -106,16 +108,22 @@ def as_field(name: str, spec: FieldSpec) -> Field:
         return Field.model_validate({"name": name, "type": spec})
     if spec in PYTHON_TYPES:
         return Field(name=name, type=PYTHON_TYPES[spec])
-    raise NetworkError(f"field {name!r}: {spec!r} is no field type; use one of str, int, float, bool, list, dict or Choice")
+    raise NetworkError(
+        f"field {name!r}: {spec!r} is no field type; use one of str, int, float, bool, list, dict or Choice"
+    )
 
 
 def as_fields(spec: Mapping[str, FieldSpec] | Iterable[Any] | str) -> tuple[Field, ...]:
-    """Turn a mapping name → type, a list of names or fields, or one name into fields (a bare name has type `any`)."""
+    """Turn a mapping name → type, a list of names or fields, or one name (of type `any`) into fields."""
     if isinstance(spec, str):
         return (Field(name=spec),)
     if isinstance(spec, Mapping):
         return tuple(as_field(name, kind) for name, kind in spec.items())
     return tuple(
-        item if isinstance(item, Field) else Field.model_validate(item) if isinstance(item, Mapping) else Field(name=item)
+        item
+        if isinstance(item, Field)
+        else Field.model_validate(item)
+        if isinstance(item, Mapping)
+        else Field(name=item)
         for item in spec
     )

@@ -42,15 +42,15 @@ def require_not_last_user(network: Network, node_id: str, tool: str) -> None:
 def require_no_foreign_code(network: Network, holder: AnyNode | Tool) -> None:
     """Raise where a written edit would bring code into our process that nobody has put into this agent.
 
-    A reference is fine if the agent has it already, if it is to the shipped library, or if the living object is
-    attached to it, which only a person's program can do.
+    A reference is fine if the agent has it already, if it is to the shipped library, or if the living object
+    is attached to it, which only a person's program can do.
     """
     known = {code.ref for item in (*network.nodes, *network.tools) for code, _ in code_of(item)}
     for code, is_live in code_of(holder):
         if not (is_live or code.ref in known or code.ref.startswith("shipped:")):
             raise NetworkError(
-                f"it refers to code that is not in this agent ({code.ref}); give the source as a code parameter, "
-                "or let a person apply it with force=True"
+                f"it refers to code that is not in this agent ({code.ref}); give the source as a code "
+                "parameter, or let a person apply it with force=True"
             )
 
 

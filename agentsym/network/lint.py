@@ -1,7 +1,7 @@
-"""`lint`: everything that makes a network illegal, found before anything runs and said as (code, where, message).
+"""`lint`: everything that makes a network illegal, found before anything runs.
 
-The graph is checked here, what stands inside a node or tool in `node_checks.py`. Tools that no node uses are legal:
-detaching is how learning retires a tool, and a later edit may attach it again.
+The graph is checked here, what stands inside a node or tool in `node_checks.py`. Tools that no node uses are
+legal: detaching is how learning retires a tool, and a later edit may attach it again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ def _sizes(network: Network) -> Iterator[Problem]:
     ):
         if count > most:
             yield Problem("too_large", network.name, f"{count} {what}, at most {most} are allowed; split the agent")
-    described = [(network.name, network.description), *((node.id, node.description) for node in network.nodes)]
+    described = [
+        (network.name, network.description),
+        *((node.id, node.description) for node in network.nodes),
+    ]
     for where, text in described:
         if len(text) > MAX_DESCRIPTION:
             yield Problem("too_large", where, f"a description of {len(text)} characters, at most {MAX_DESCRIPTION}")
@@ -89,7 +92,7 @@ def _edges(network: Network) -> Iterator[Problem]:
 
 
 def _siblings(source: str, edges: tuple[Edge, ...]) -> Iterator[Problem]:
-    """Check the edges that leave one place: all unconditional (a fork), or a choice with one last fallback."""
+    """Check the edges that leave one place: a fork without conditions, or a choice with a last fallback."""
     conditional = [edge for edge in edges if edge.when]
     fallbacks = [edge for edge in edges if not edge.when]
     if not conditional:
@@ -98,16 +101,16 @@ def _siblings(source: str, edges: tuple[Edge, ...]) -> Iterator[Problem]:
         message = "all edges have conditions; the last one tried must have none, so that there is always a way on"
         yield Problem("no_fallback", source, message)
     elif len(fallbacks) > 1 or edges[-1].when:
-        message = "an edge without condition beside ones with conditions must be the only one and the last one tried"
+        message = "beside edges with conditions there must be one without, and it must be the last one tried"
         yield Problem("mixed_edges", source, message)
     for a, b in combinations(conditional, 2):
         if a.priority == b.priority and a.target != b.target and not _exclusive(a, b):
-            message = f"the conditions to {a.target} and {b.target} may both hold; give the edges different priorities"
+            message = f"the conditions to {a.target} and {b.target} may both hold; give them different priorities"
             yield Problem("ambiguous_order", source, message)
 
 
 def _exclusive(a: Edge, b: Edge) -> bool:
-    """Say whether two conditions can never hold together: they want the same field to equal different values."""
+    """Say whether two conditions never hold together: they want one field to equal different values."""
     assert a.when and b.when
     values = [set(_values(e)) if all(isinstance(v, str | int) for v in _values(e)) else None for e in (a, b)]
     known = values[0] is not None and values[1] is not None and values[0].isdisjoint(values[1])
@@ -126,11 +129,15 @@ def _ways(network: Network) -> Iterator[Problem]:
     """Check that every node can be reached, leads to END, and that every cycle can be left."""
     import networkx as nx
 
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from([START, *(node.id for node in network.nodes), END])
     graph.add_edges_from((edge.source, edge.target) for edge in network.edges)
     if not graph.out_degree(START):
-        yield Problem("no_entry", network.name, "no edge leads from START to a node, so nothing can begin; use set_entry")
+        yield Problem(
+            "no_entry",
+            network.name,
+            "no edge leads from START to a node, so nothing can begin; use set_entry",
+        )
         return
     reached = nx.descendants(graph, START)
     ending = nx.ancestors(graph, END)
@@ -144,7 +151,7 @@ def _ways(network: Network) -> Iterator[Problem]:
         choosing = {edge.source for edge in network.edges if edge.source in members and edge.when}
         leaves = any(edge.source in choosing and edge.target not in members for edge in network.edges)
         if inside and not leaves:
-            message = "no node of this cycle chooses to leave it; give one an edge out of it, one of the two with a condition"
+            message = "no node of this cycle chooses to leave it; give one of its nodes an edge out and a condition"
             yield Problem("endless_cycle", ", ".join(sorted(members)), message)
 
 
@@ -156,7 +163,7 @@ def _flow(network: Network) -> Iterator[Problem]:
     for node in network.nodes:
         for name in reads(node):
             if name not in known:
-                message = f"it reads {name!r}, which is no input and which no node writes; there are {_listed(known)}"
+                message = f"it reads {name!r}, which is no input and no output; there are {_listed(known)}"
                 yield Problem("unknown_field", node.id, message)
             elif name not in before[node.id]:
                 message = f"it reads {name!r}, which not every way to it has written"

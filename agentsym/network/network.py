@@ -6,12 +6,13 @@ Everything else in the framework takes a network and gives something back; nothi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import PrivateAttr, field_validator, model_validator
 
 from agentsym.errors import NetworkError
-from agentsym.network.canonical import Frozen, content_hash
+from agentsym.network.canonical import Frozen, FrozenDict, Json, canonical_json, content_hash
 from agentsym.network.fields import Field, FieldSpec, as_fields
 from agentsym.network.nodes import AgentNode, AnyNode, Node, NodeId, PromptNode, Tool, ToolNode
 from agentsym.network.parameters import Parameter, Structure
@@ -24,11 +25,11 @@ END = "__end__"
 
 
 class When(Frozen):
-    """A condition on one field: `When(field="intent", value="refund")` holds if the field equals the value."""
+    """A condition on one field: `When(field="intent", value="refund")` holds if the field has the value."""
 
     field: str
     op: Literal["eq", "ne", "in", "contains", "lt", "gt", "exists"] = "eq"
-    value: Any = None
+    value: Json = None
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Evaluate the condition on the fields written so far; a field that is not there holds nothing."""
@@ -53,7 +54,7 @@ class When(Frozen):
 
 
 class Edge(Frozen):
-    """A connection; the conditional edges of a node are tried by priority (low first), the first that holds is taken."""
+    """A connection; a node's conditional edges are tried by priority (low first), one that holds is taken."""
 
     source: str
     target: str
@@ -84,12 +85,13 @@ class Network(Frozen):
     Args:
         name: how people call it.
         nodes: its nodes.
-        edges: `Edge`s, or tuples `(from, to)` or `(from, to, {"field": value})`; START and END are added where
-            nothing leads in or out.
+        edges: `Edge`s, or tuples `(from, to)` or `(from, to, {"field": value})`; START and END are added
+            where nothing leads in or out.
         inputs: the fields it takes; by default those that are read before any node writes them.
-        outputs: the fields it gives; by default every field that is written whichever way a run takes. An output
-            is always there: what only one branch writes can be none.
-        tools: tools that prompt nodes name in `tools` (those given to the nodes as objects are added by themselves).
+        outputs: the fields it gives; by default every field that is written whichever way a run takes. An
+            output is always there: what only one branch writes can be none.
+        tools: tools that prompt nodes name in `tools` (those given to the nodes as objects are added by
+            themselves).
         description: what it is for.
         structure: whether the pipeline itself may be learned.
 
@@ -107,6 +109,7 @@ class Network(Frozen):
     edges: tuple[Edge, ...] = ()
     structure: Structure = Structure()
     _version: str | None = PrivateAttr(default=None)
+    _tuned_with: FrozenDict = PrivateAttr(default_factory=FrozenDict)
 
     def __init__(
         self,
@@ -161,27 +164,31 @@ class Network(Frozen):
 
     @property
     def version(self) -> str:
-        """The SHA-256 of the content: the same in every process and for every order of keys and nodes."""
+        """The SHA-256 of the content: the same in every process, for every order of keys, nodes and edges."""
         if self._version is None:
-            object.__setattr__(self, "_version", content_hash(self.content()))
+            self._version = content_hash(self.content())
         assert self._version is not None
         return self._version
 
     def content(self) -> dict[str, Any]:
-        """Return what the version is made of, as plain JSON; an inner agent stands in it by its own version."""
+        """Return what the version is made of, as plain JSON; an inner agent stands in it by its version."""
         plain = self.model_dump(mode="json", exclude_defaults=True)
-        for node, dumped in zip(self.nodes, plain["nodes"], strict=True):
+        for node, dumped in zip(self.nodes, plain.get("nodes", ()), strict=True):
             if isinstance(node, AgentNode):
                 dumped["agent"] = node.agent.version
-        plain["nodes"] = sorted(plain["nodes"], key=lambda node: node["id"])
-        plain["tools"] = sorted(plain.get("tools", ()), key=lambda tool: tool["name"])
-        plain["edges"] = sorted(plain["edges"], key=lambda edge: (edge["source"], edge.get("priority", 0), edge["target"]))
+        for part in ("inputs", "outputs", "nodes", "tools", "edges"):
+            plain[part] = sorted(plain.get(part, ()), key=canonical_json)
         return plain
 
+    @property
+    def tuned_with(self) -> Mapping[str, str]:
+        """The model strings that it was tuned with (`student`, `teacher`), as its file says; not in the version."""
+        return self._tuned_with
+
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with some attributes replaced and nothing checked; `check` the last one of a chain."""
+        """Return a copy with some attributes replaced, unchecked; `check` the last one of a chain."""
         copy = self.model_copy(update=changes)
-        object.__setattr__(copy, "_version", None)
+        copy._version = None
         return copy
 
     def node(self, node_id: str) -> AnyNode:
@@ -235,7 +242,7 @@ class Network(Frozen):
             for node in self.nodes
         )
         tools = tuple(
-            tool.model_copy(update={"parameters": type(tool.parameters)({**tool.parameters, name: parameter})})
+            tool.model_copy(update={"parameters": FrozenDict({**tool.parameters, name: parameter})})
             if tool.name == owner
             else tool
             for tool in self.tools
@@ -281,6 +288,19 @@ class Network(Frozen):
         from agentsym.network.edits import apply
 
         return apply(self, edits)
+
+    def save(self, folder: str | Path, tuned_with: Mapping[str, str] | None = None) -> Path:
+        """Write `agent.yaml` and `tools/*.py` into a folder and return it; see `files.save`."""
+        from agentsym.network.files import save
+
+        return save(self, folder, tuned_with)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read an agent from its folder or YAML file; see `files.load`."""
+        from agentsym.network.files import load
+
+        return load(path, cls)
 
 
 AgentNode.model_rebuild(_types_namespace={"Network": Network})

@@ -1,10 +1,10 @@
-"""What the lint checks inside one node or tool: its parameters, fields, labels, examples, arguments and code."""
+"""What the lint checks inside a node or tool: parameters, fields, labels, examples, arguments, code."""
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from agentsym.errors import Problem
 from agentsym.network.dataflow import writes
@@ -51,7 +51,7 @@ def check_tool(tool: Tool, where: str) -> Iterator[Problem]:
     yield from _check_parameters(tool.parameters, where)
     code = tool.parameters.get("code")
     if (code is None) == (tool.code_ref is None):
-        message = "a tool has either code_ref (the user's code) or a code parameter (learned code), not both or none"
+        message = "a tool has either code_ref (the user's code) or a code parameter (learned code)"
         yield Problem("no_code", where, message)
     if code is not None and not isinstance(code, Code):
         yield Problem("wrong_kind", f"{where}/code", f"it must be a code parameter, it is a {code.kind}")
@@ -64,8 +64,7 @@ def check_tool(tool: Tool, where: str) -> Iterator[Problem]:
         yield from _check_signature(code, tool, {*arguments, *weights}, f"{where}/code")
 
 
-def _check_parameters(parameters: dict[str, Parameter] | object, where: str) -> Iterator[Problem]:
-    assert isinstance(parameters, dict)
+def _check_parameters(parameters: Mapping[str, Parameter], where: str) -> Iterator[Problem]:
     for name, parameter in parameters.items():
         for problem in parameter.problems():
             yield Problem("limit", f"{where}/{name}", problem)
@@ -117,19 +116,21 @@ def _check_examples(node: PromptNode) -> Iterator[Problem]:
     }
     for example in examples.value:
         if unknown := sorted(example.output.keys() - known):
-            message = f"example {example.id}: the node writes no {', '.join(unknown)}; it writes {', '.join(sorted(known))}"
-            yield Problem("unknown_field", where, message)
+            message = f"example {example.id}: the node writes no {', '.join(unknown)}"
+            yield Problem("unknown_field", where, f"{message}; it writes {', '.join(sorted(known))}")
         for name, parameter in choices.items():
             if name in example.output and example.output[name] not in parameter.labels:
                 message = f"example {example.id}: {example.output[name]!r} is no label of {name!r}"
                 yield Problem("unknown_label", where, f"{message}; there are {', '.join(parameter.labels)}")
     counted = Counter(
-        (name, repr(example.output.get(name))) for example in examples.value for name in (choices or {"": None})
+        (name, repr(example.output.get(name))) for example in examples.value for name in (list(choices) or [""])
     )
     for (name, label), count in counted.items():
         if count > examples.max_per_label:
             served = f"{name} {label}" if name else "the node"
-            yield Problem("too_many_examples", where, f"{count} examples for {served}, at most {examples.max_per_label}")
+            yield Problem(
+                "too_many_examples", where, f"{count} examples for {served}, at most {examples.max_per_label}"
+            )
 
 
 def _check_call(node: ToolNode) -> Iterator[Problem]:
@@ -169,7 +170,9 @@ def _check_keywords(weights: dict[str, Parameter], taken: tuple[str, ...], where
 
 def _check_signature(code: Code, tool: Tool, given: set[str], where: str) -> Iterator[Problem]:
     """Check that learned code defines its function at the top and takes exactly what it is called with."""
-    functions = [node for node in ast.parse(code.value).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [
+        node for node in ast.parse(code.value).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     found = [function for function in functions if function.name == code.entry]
     if not found:
         yield Problem("bad_signature", where, f"it must define the function {code.entry!r} at the top level")

@@ -1,152 +1,44 @@
-"""The four kinds of node and the tool: what can stand in a symbolic network.
+"""The four kinds of node: what can stand in a symbolic network.
 
-A node says which fields it reads and writes and holds its weights by name in `parameters`; how it is run is written
-in `runtime/`, so that a network stays plain data.
+A node says which fields it reads and writes and holds its weights by name in `parameters`; how it is run is
+written in `runtime/`, so that a network stays plain data.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import GetPydanticSchema, PrivateAttr, SerializeAsAny
 from pydantic import Field as Bounded
-from pydantic_core import core_schema
+from pydantic import PrivateAttr, SerializeAsAny
 
-from agentsym.errors import NetworkError
 from agentsym.network.canonical import Frozen, FrozenDict, Kinded
-from agentsym.network.code import CodeRef, reference_to, resolve, shipped_function
-from agentsym.network.fields import PYTHON_TYPES, Choice, Field, FieldName, FieldSpec, as_fields
-from agentsym.network.parameters import (
-    AnyParameter,
-    Choices,
-    Code,
-    Examples,
-    Number,
-    Option,
-    Parameter,
-    Rules,
-    Text,
-)
+from agentsym.network.code import CodeRef, reference_to, resolve
+from agentsym.network.fields import Choice, Field, FieldName, FieldSpec, as_fields
+from agentsym.network.parameters import Choices, Examples, Number, Option, Parameter, Rules, Text
+from agentsym.network.template import variables
+from agentsym.network.tool import NodeId, Parameters, Tool, as_tool, load_tool, signature_fields
 
 if TYPE_CHECKING:
     from agentsym.network.network import Network
 
-NodeId = Annotated[str, Bounded(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-Parameters = Annotated[
-    Mapping[str, Parameter],
-    GetPydanticSchema(
-        lambda _, handler: core_schema.no_info_after_validator_function(FrozenDict, handler(dict[str, AnyParameter]))
-    ),
+__all__ = [
+    "AgentNode",
+    "AnyNode",
+    "FunctionNode",
+    "Node",
+    "NodeId",
+    "Parameters",
+    "PromptNode",
+    "Tool",
+    "ToolNode",
+    "as_tool",
+    "load_tool",
+    "signature_fields",
 ]
+
 OutputSpec = Mapping[str, FieldSpec] | Iterable[Any] | str
-
-
-class Tool(Frozen):
-    """A Python function that an agent can call, in a tool node or by a model's own choice.
-
-    Either `code_ref` points to the user's code, which runs in process, or `parameters["code"]` holds learnable
-    source, which runs in the sandbox only. `parameters["description"]` is what a model reads of it; numbers are
-    handed to the function as keyword arguments of their name.
-
-    Attributes:
-        name: the name by which a model calls it.
-        arguments: what it takes, as fields; those of `parameters` are left out.
-        returns: the type of its result.
-        effect: `write` for a tool that changes the world outside.
-        timeout_s: seconds after which a call is given up.
-    """
-
-    name: NodeId
-    arguments: tuple[Field, ...] = ()
-    returns: Field = Field(name="result")
-    code_ref: CodeRef | None = None
-    effect: Literal["pure", "read", "write"] = "pure"
-    timeout_s: float = 30.0
-    parameters: Parameters = FrozenDict()
-    _function: Callable[..., Any] | None = PrivateAttr(default=None)
-
-    def function(self, folder: Any = None) -> Callable[..., Any]:
-        """Return the user's function behind `code_ref` (found relative to `folder`, if it must be loaded)."""
-        if self._function is None:
-            if self.code_ref is None:
-                raise NetworkError(f"tool {self.name}: its code is learned and runs in the sandbox only")
-            object.__setattr__(self, "_function", resolve(self.code_ref, folder))
-        assert self._function is not None
-        return self._function
-
-
-def as_tool(
-    function: Callable[..., Any],
-    *,
-    name: str = "",
-    description: str = "",
-    effect: Literal["pure", "read", "write"] = "pure",
-    timeout_s: float = 30.0,
-    learnable: bool = False,
-    **parameters: Number | Text | Option,
-) -> Tool:
-    """Make a tool from a function: its signature gives the arguments, its docstring the description.
-
-    Args:
-        function: a function, sync or async, with annotated arguments.
-        name: the tool's name; the function's own by default.
-        description: what a model reads of it; the first paragraph of the docstring by default.
-        effect: `write` for a function that changes the world outside.
-        timeout_s: seconds after which a call is given up.
-        learnable: keep the source of its file as a `code` parameter, which learning may rewrite.
-        parameters: declared weights, handed to the function as keyword arguments of their name.
-
-    Raises:
-        NetworkError: when a declared parameter is no argument of the function.
-    """
-    arguments, returns = signature_fields(function)
-    unknown = set(parameters) - {field.name for field in arguments}
-    if unknown:
-        raise NetworkError(f"tool {name or function.__name__}: the function takes no {', '.join(sorted(unknown))}")
-    text = description or (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
-    weights: dict[str, Parameter] = {"description": Text(text, role="tells the model when to call the tool"), **parameters}
-    code_ref: CodeRef | None = reference_to(function)
-    if learnable:
-        source = inspect.getsource(inspect.getmodule(function) or function)
-        weights["code"] = Code(source, entry=function.__name__, role="the tool's implementation")
-        code_ref = None
-    made = Tool(
-        name=name or function.__name__,
-        arguments=tuple(field for field in arguments if field.name not in parameters),
-        returns=returns,
-        code_ref=code_ref,
-        effect=effect,
-        timeout_s=timeout_s,
-        parameters=weights,
-    )
-    if not learnable:
-        object.__setattr__(made, "_function", function)
-    return made
-
-
-def load_tool(name: str, **options: Any) -> Tool:
-    """Return a tool of the shipped library by its name; `options` are those of `as_tool`."""
-    return as_tool(shipped_function(name), **{"name": name, **options})
-
-
-def signature_fields(function: Callable[..., Any]) -> tuple[tuple[Field, ...], Field]:
-    """Read a function's arguments and result as typed fields; an unannotated or unusual type becomes `any`."""
-    try:
-        hints = get_type_hints(function)
-    except (NameError, TypeError):
-        hints = {}
-    arguments = tuple(
-        Field(
-            name=name,
-            type=PYTHON_TYPES.get(hints.get(name, object), "any"),
-            required=parameter.default is parameter.empty,
-        )
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    )
-    return arguments, Field(name="result", type=PYTHON_TYPES.get(hints.get("return", object), "any"))
 
 
 class Node(Kinded):
@@ -187,8 +79,9 @@ class PromptNode(Node):
     Args:
         id: unique in the network.
         instructions: what the model is asked to do; `{{field}}` stands for an input.
-        inputs: the fields it reads.
-        output: the fields it writes: a mapping name → `str`, `int`, `float`, `bool`, `list`, `dict` or `Choice`.
+        inputs: the fields it reads; those that the instructions show as `{{field}}` are added.
+        output: the fields it writes: a mapping name → `str`, `int`, `float`, `bool`, `list`, `dict` or
+            `Choice`.
         rules: sentences that hold for all answers, or for the labels named in backticks.
         examples: worked examples, each `{"input": {...}, "output": {...}}`.
         tools: functions or tools that the model may call.
@@ -217,7 +110,11 @@ class PromptNode(Node):
         **data: Any,
     ) -> None:
         if parameters is None:
-            parameters = _prompt_parameters(instructions, output, rules, examples, model, temperature)
+            task = instructions
+            if not isinstance(task, Text):
+                task = Text(task, role="what the node is asked to do")
+            parameters = _prompt_parameters(task, output, rules, examples, model, temperature)
+            inputs = dict.fromkeys((*inputs, *variables(task.value)))
         held = tuple(item if isinstance(item, str | Tool) else as_tool(item) for item in tools)
         self._fill(
             id=id,
@@ -227,7 +124,7 @@ class PromptNode(Node):
             tools=tuple(item if isinstance(item, str) else item.name for item in held),
             **data,
         )
-        object.__setattr__(self, "_tools", tuple(item for item in held if isinstance(item, Tool)))
+        self._tools = tuple(item for item in held if isinstance(item, Tool))
 
     def choices(self, field: str) -> Choices:
         """Return the labels and definitions of one choice field."""
@@ -283,8 +180,8 @@ class ToolNode(Node):
 class FunctionNode(Node):
     """The user's own code as a node: a function, a langgraph graph, an agent of another framework.
 
-    A function gets the inputs and the declared parameters as keyword arguments. An object with `ainvoke` gets the
-    inputs as a dictionary and the declared parameters in `config["configurable"]`.
+    A function gets the inputs and the declared parameters as keyword arguments. An object with `ainvoke` gets
+    the inputs as a dictionary and the declared parameters in `config["configurable"]`.
 
     Args:
         id: unique in the network.
@@ -297,6 +194,7 @@ class FunctionNode(Node):
     kind: Literal["function"] = "function"
     code_ref: CodeRef
     _target: Any = PrivateAttr(default=None)
+    _folder: Path | None = PrivateAttr(default=None)
 
     def __init__(
         self,
@@ -315,14 +213,19 @@ class FunctionNode(Node):
         if inputs is None and run is not None and not hasattr(run, "ainvoke"):
             inputs = [field.name for field in signature_fields(run)[0] if field.name not in weights]
         self._fill(
-            id=id, code_ref=code_ref, inputs=tuple(inputs or ()), output=as_fields(output), parameters=weights, **data
+            id=id,
+            code_ref=code_ref,
+            inputs=tuple(inputs or ()),
+            output=as_fields(output),
+            parameters=weights,
+            **data,
         )
-        object.__setattr__(self, "_target", run)
+        self._target = run
 
-    def target(self, folder: Any = None) -> Any:
-        """Return the user's object (found relative to `folder`, if it must be loaded)."""
+    def target(self, folder: Path | None = None) -> Any:
+        """Return the user's object, found in `folder` or the folder it was loaded from."""
         if self._target is None:
-            object.__setattr__(self, "_target", resolve(self.code_ref, folder))
+            self._target = resolve(self.code_ref, folder or self._folder)
         return self._target
 
 
@@ -355,7 +258,7 @@ AnyNode = Annotated[PromptNode | ToolNode | FunctionNode | AgentNode, Bounded(di
 
 
 def _prompt_parameters(
-    instructions: Text | str,
+    instructions: Text,
     output: OutputSpec,
     rules: Rules | Iterable[str],
     examples: Examples | Iterable[Mapping[str, Any]],
@@ -364,16 +267,17 @@ def _prompt_parameters(
 ) -> dict[str, Parameter]:
     """Turn what a user writes into the parameters of a prompt node."""
     made: dict[str, Parameter] = {
-        "instructions": instructions
-        if isinstance(instructions, Text)
-        else Text(instructions, role="what the node is asked to do"),
+        "instructions": instructions,
         "rules": rules if isinstance(rules, Rules) else Rules(rules, role="rules that the answer must follow"),
         "examples": examples if isinstance(examples, Examples) else Examples(examples, role="worked examples"),
     }
     for name, spec in output.items() if isinstance(output, Mapping) else ():
         if isinstance(spec, Choice):
             made[f"choices/{name}"] = Choices(
-                spec.labels, learnable=spec.learnable, max_chars=spec.max_chars, role=f"what each {name} means"
+                spec.labels,
+                learnable=spec.learnable,
+                max_chars=spec.max_chars,
+                role=f"what each {name} means",
             )
     if model is not None:
         made["model"] = model if isinstance(model, Option) else Option(model, learnable=False, role="the node's model")

@@ -1,7 +1,7 @@
 """The weights of a symbolic network: text, rules, choices, examples, code, numbers and options.
 
-Each parameter knows whether it may be learned, what it is for and within which limits it must stay; what changes
-it is an edit (`edits.py`), which goes through the checks that are written here.
+Each parameter knows whether it may be learned, what it is for and within which limits it must stay; what
+changes it is an edit (`edits.py`), which goes through the checks that are written here.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
 from pydantic import Field as Bounded
+from pydantic import model_validator
 
 from agentsym.network.canonical import Frozen, FrozenDict, Kinded, content_hash, short_id
+from agentsym.network.fields import FIELD_NAME
 
+_FIELD_NAME = re.compile(FIELD_NAME)
 BACKTICKED = re.compile(r"`([^`\n]+)`")
 
 
@@ -28,8 +30,8 @@ class Rule(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, data: Any) -> Any:
-        data = {"text": data} if isinstance(data, str) else dict(data)
-        return {"id": short_id("r", data.get("text")), **data}
+        data = {"text": data} if isinstance(data, str) else data
+        return {"id": short_id("r", data.get("text")), **data} if isinstance(data, Mapping) else data
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -47,6 +49,8 @@ class Example(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _with_id(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
         return {"id": short_id("e", [data.get("input"), data.get("output")]), **data}
 
 
@@ -109,7 +113,7 @@ class Text(Parameter):
 
 
 class Rules(Parameter):
-    """A list of one-sentence rules, each with a stable id; at most `max_per_label` serve one label (or all)."""
+    """One-sentence rules, each with a stable id; at most `max_per_label` serve one label (or all)."""
 
     kind: Literal["rules"] = "rules"
     value: tuple[Rule, ...] = ()
@@ -134,7 +138,7 @@ class Rules(Parameter):
 
 
 class Choices(Parameter):
-    """The labels of one choice field, in order, each with a definition; labels are fixed, definitions are learned."""
+    """The labels of one choice field, in order, with definitions; labels are fixed, definitions learned."""
 
     kind: Literal["choices"] = "choices"
     value: tuple[Definition, ...] = ()
@@ -165,7 +169,7 @@ class Choices(Parameter):
 
 
 class Examples(Parameter):
-    """Worked examples with stable ids; at most `max_per_label` for each label of a choice (in all, without a choice)."""
+    """Worked examples with stable ids; at most `max_per_label` a label of a choice (in all, without one)."""
 
     kind: Literal["examples"] = "examples"
     value: tuple[Example, ...] = ()
@@ -175,8 +179,12 @@ class Examples(Parameter):
         self._fill(value=tuple(value), **data)
 
     def problems(self) -> Iterator[str]:
-        """Yield duplicate ids; the limit a label needs the node's fields and is checked by the lint."""
+        """Yield duplicate ids and unusable field names; what needs the node is checked by the lint."""
         yield from _duplicates(self.value)
+        for example in self.value:
+            for name in (*example.input, *example.output):
+                if not _FIELD_NAME.fullmatch(name):
+                    yield f"example {example.id}: {name!r} is no field name; use letters, digits and _"
 
 
 class Code(Parameter):

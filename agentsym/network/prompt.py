@@ -1,7 +1,8 @@
 """How a prompt node becomes messages, and how such messages are read back into what they say.
 
-Both directions stand side by side since one must stay the inverse of the other: a model of our own that has only the
-messages (the embedded reader) must find in them exactly the choices, rules, examples and inputs that went in.
+Both directions stand side by side since one must stay the inverse of the other: a model of our own that has
+only the messages (the embedded reader) must find in them exactly the choices, rules, examples and inputs that
+went in.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ P = TypeVar("P", Text, Rules, Examples)
 _SECTIONS = ("Task", "Answer", "Rules", "Examples", "Input")
 _HEADING = re.compile(rf"^# ({'|'.join(_SECTIONS)})$", re.MULTILINE)
 _LOOKALIKE = re.compile(rf"^(\\*)(# (?:{'|'.join(_SECTIONS)}))$", re.MULTILINE)
+_ESCAPED = re.compile(rf"^\\(\\*# (?:{'|'.join(_SECTIONS)}))$", re.MULTILINE)
 _FIELD = re.compile(r"^- (.+?) \(([a-z]+)\)(?:: (.*))?$")
 _LABEL = re.compile(r"^  - `([^`]+)`(?:: (.*))?$")
 
@@ -53,8 +55,8 @@ class ReadPrompt(Frozen):
 class Prompt:
     """A prompt node made ready to be asked: what is the same for every input is rendered once.
 
-    The system message holds the task, the answer's fields, the rules and the examples; the user message holds the
-    inputs that the instructions do not already show as `{{field}}`.
+    The system message holds the task, the answer's fields, the rules and the examples; the user message holds
+    the inputs that the instructions do not already show as `{{field}}`.
     """
 
     def __init__(self, node: PromptNode) -> None:
@@ -74,6 +76,11 @@ class Prompt:
         )
         self._system = None if self._shown else self._system_message(self._instructions)
 
+    @property
+    def chars(self) -> int:
+        """The length of the system message in characters, its variables not filled."""
+        return len(self._system_message(self._instructions).content)
+
     def messages(self, values: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the messages for the values of the node's fields.
 
@@ -87,7 +94,10 @@ class Prompt:
             fill(self._instructions, {name: _plain(values[name]) for name in self._shown})
         )
         inputs = {name: values[name] for name in self._node.inputs if name not in self._shown}
-        return (system, Message(role="user", content=_section("Input", _lines(inputs)) if inputs else "Answer now."))
+        return (
+            system,
+            Message(role="user", content=_section("Input", _lines(inputs)) if inputs else "Answer now."),
+        )
 
     def _system_message(self, task: str) -> Message:
         return Message(role="system", content=_join(_section("Task", _LOOKALIKE.sub(r"\\\1\2", task)), self._fixed))
@@ -110,13 +120,9 @@ def read_system(system: str) -> ReadPrompt:
             definition = "" if match.group(2) is None else str(_read_value(match.group(2)))
             choices[field] = (*choices.get(field, ()), (match.group(1), definition))
     rules = tuple(str(_read_value(line[2:])) for line in bodies.get("Rules", "").split("\n") if line.startswith("- "))
-    examples = []
-    for block in bodies.get("Examples", "").split("\n\n"):
-        before, arrow, after = block.partition("\n=>\n")
-        if arrow:
-            examples.append(ReadExample(input=_read_lines(before), output=_read_lines(after)))
-    task = re.sub(r"^\\(\\*# )", r"\1", bodies.get("Task", ""), flags=re.MULTILINE)
-    return ReadPrompt(task=task, choices=choices, rules=rules, examples=tuple(examples))
+    examples = _read_examples(bodies.get("Examples", ""))
+    task = _ESCAPED.sub(r"\1", bodies.get("Task", ""))
+    return ReadPrompt(task=task, choices=choices, rules=rules, examples=examples)
 
 
 def _answer(node: PromptNode) -> str:
@@ -148,25 +154,24 @@ def _join(*sections: str) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Write a value on one line: text as it is where it cannot be mistaken for anything else, the rest as JSON."""
-    if isinstance(value, str) and value and value == value.strip() and value.isprintable() and not _is_json(value):
+    """Write a value on one line: text as it is where it cannot be mistaken, the rest as JSON."""
+    if (
+        isinstance(value, str)
+        and value
+        and value == value.strip()
+        and value.isprintable()
+        and _read_value(value) is value
+    ):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _read_value(text: str) -> Any:
+    """Read JSON, or else the text as it is (also what is nested too deep to be JSON of ours)."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _lines(values: Mapping[str, Any]) -> str:
@@ -178,7 +183,25 @@ def _read_lines(body: str) -> dict[str, Any]:
     return {name: _read_value(value) for name, separator, value in pairs if separator}
 
 
+def _read_examples(body: str) -> tuple[ReadExample, ...]:
+    """Read examples: lines of input, `=>`, lines of output, an empty line; either side may have no line."""
+    examples: list[ReadExample] = []
+    sides: list[list[str]] = [[]]
+    for line in [*body.split("\n"), ""] if body else ():
+        if line == "=>":
+            sides.append([])
+        elif line:
+            sides[-1].append(line)
+        elif len(sides) == 2:
+            before, after = ("\n".join(side) for side in sides)
+            examples.append(ReadExample(input=_read_lines(before), output=_read_lines(after)))
+            sides = [[]]
+    return tuple(examples)
+
+
 def _split(content: str) -> list[tuple[str, str]]:
-    """Cut a message into (section, body) at our headings."""
+    """Cut a message into (section, body) at our headings, without what `_section` and `_join` put between."""
     parts = _HEADING.split(content)
-    return [(title, body.strip("\n")) for title, body in zip(parts[1::2], parts[2::2], strict=True)]
+    bodies = [body.removeprefix("\n") for body in parts[2::2]]
+    ended = [body.removesuffix("\n\n") for body in bodies[:-1]] + bodies[-1:]
+    return list(zip(parts[1::2], ended, strict=True))

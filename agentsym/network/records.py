@@ -102,8 +102,8 @@ class Step(Frozen):
 class Trajectory(Frozen):
     """One run of one example: the steps in order, the output, and the version that ran.
 
-    `status` is `ok`, `error` (the failing step is the last one), `capped` (a cycle met its visit limit and had no way
-    out) or `budget` (a cap stopped it).
+    `status` is `ok`, `error` (the failing step is the last one), `capped` (a cycle met its visit limit and
+    had no way out) or `budget` (a cap stopped it).
     """
 
     id: str
@@ -119,7 +119,7 @@ class Trajectory(Frozen):
 
 
 class LossReport(Frozen):
-    """The language loss of one trajectory: a score in [0, 1] and a text that says what is wrong and what was wanted.
+    """The language loss of one trajectory: a score in [0, 1], and what is wrong and was wanted as text.
 
     Attributes:
         score: 1 is perfect; several judge samples are averaged.
@@ -162,7 +162,8 @@ class Gradient(Frozen):
         suggestions: advice on the node's learnable parameters.
         requirements: step index of a predecessor → what its output must achieve.
         satisfied: nothing to change here.
-        status: `ok`; `skipped` (satisfied, no call was made); `invalid` (no legal answer, the requirement passed on).
+        status: `ok`; `skipped` (satisfied, no call was made); `invalid` (no legal answer, the requirement
+            passed on).
         score: the loss of the trajectory.
         attempts: calls made.
     """

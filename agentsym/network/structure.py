@@ -1,7 +1,7 @@
 """Surgery on the graph: what the structural edits do to nodes, edges and the tools of a network.
 
-Every function takes a network and returns another, unchecked (`apply` lints the last one of a list); it raises
-NetworkError where an operation makes no sense by itself.
+Every function takes a network and returns another, unchecked (`apply` lints the last one of a list); it
+raises NetworkError where an operation makes no sense by itself.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def add_node(
 ) -> N:
     """Add a node at a place (none: unconnected).
 
-    On an edge (u, v) it takes over u's conditions and leads to v. `after` u: u leads to the node, which takes over
-    u's edges with their conditions, so that a choice is made after it. `before` v: every edge into v, with its
-    condition, leads to the node, which leads to v and waits for what v waited for.
+    On an edge (u, v) it takes over u's conditions and leads to v. `after` u: u leads to the node, which takes
+    over u's edges with their conditions, so that a choice is made after it. `before` v: every edge into v,
+    with its condition, leads to the node, which leads to v and waits for what v waited for.
     """
     _require_unused(network, node.id)
     edges = network.edges
@@ -38,7 +38,10 @@ def add_node(
         source, target = on_edge
         between = _between(network, source, target)
         edges = _without(edges, between)
-        edges += (*(edge.model_copy(update={"target": node.id}) for edge in between), Edge(source=node.id, target=target))
+        edges += (
+            *(edge.model_copy(update={"target": node.id}) for edge in between),
+            Edge(source=node.id, target=target),
+        )
     elif after is not None:
         edges = _insert_after(network, edges, node.id, after)
     elif before is not None:
@@ -46,7 +49,10 @@ def add_node(
         if not incoming:
             raise NetworkError(f"no edge leads to {before!r}; {_known(network)}")
         edges = _without(edges, incoming)
-        edges += (*(edge.model_copy(update={"target": node.id}) for edge in incoming), Edge(source=node.id, target=before))
+        edges += (
+            *(edge.model_copy(update={"target": node.id}) for edge in incoming),
+            Edge(source=node.id, target=before),
+        )
         if before != END and network.node(before).join == "all":
             node = node.model_copy(update={"join": "all"})
     return network.replace(nodes=(*network.nodes, node), edges=edges)
@@ -55,9 +61,9 @@ def add_node(
 def delete_node(network: N, node_id: str, edges: Sequence[Edge] | None = None) -> N:
     """Remove a node and its edges; put the given edges in their place or, without any, bridge the gap.
 
-    A bridge joins each predecessor (with its condition) to each successor, without self-loops and duplicates. Where
-    the node itself chose between its successors, its only predecessor's only edge takes over the choice. The entry
-    moves to the only successor.
+    A bridge joins each predecessor (with its condition) to each successor, without self-loops and duplicates.
+    Where the node itself chose between its successors, its only predecessor's only edge takes over the
+    choice. The entry moves to the only successor.
 
     Raises:
         NetworkError: when a bridge would not keep the meaning.
@@ -115,8 +121,8 @@ def set_output(network: N, node_id: str, fields: tuple[Field, ...]) -> N:
         wanted = {f"choices/{field.name}" for field in fields if field.type == "choice"}
         if missing := wanted - parameters.keys():
             raise NetworkError(
-                f"{', '.join(sorted(missing))}: a new choice field needs labels, which this edit cannot give; "
-                "use another type, or add a node that has the field"
+                f"{', '.join(sorted(missing))}: a new choice field needs labels, which this edit cannot "
+                "give; use another type, or add a node that has the field"
             )
         parameters = {n: p for n, p in parameters.items() if not n.startswith("choices/") or n in wanted}
     return replace_node(network, node.model_copy(update={"output": fields, "parameters": FrozenDict(parameters)}))
@@ -182,7 +188,9 @@ def _bridge(network: Network, node_id: str) -> tuple[Edge, ...]:
     for before in incoming:
         alone = sum(edge.source == before.source for edge in network.edges) == 1
         if chooses and (before.when or not alone):
-            raise NetworkError(f"{node_id!r} chooses between its successors, which {before.source!r} cannot; {explicit}")
+            raise NetworkError(
+                f"{node_id!r} chooses between its successors, which {before.source!r} cannot; {explicit}"
+            )
         for after in outgoing:
             choice = after if chooses else before
             edge = Edge(source=before.source, target=after.target, when=choice.when, priority=choice.priority)

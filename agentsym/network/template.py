@@ -1,7 +1,7 @@
-"""Single-pass `{{var}}` templates, for the instructions of prompt nodes and for the prompts of this framework.
+"""Single-pass `{{var}}` templates, for the instructions of prompt nodes and for our own prompts.
 
-What is put in is never expanded again and literal braces stay as they are, so neither data nor JSON can break a
-prompt.
+What is put in is never expanded again and literal braces stay as they are, so neither data nor JSON can break
+a prompt.
 """
 
 from __future__ import annotations

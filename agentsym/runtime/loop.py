@@ -1,4 +1,7 @@
-"""An event loop in a thread of its own: how code without a loop, or inside one that is running, calls async code."""
+"""An event loop in a thread of its own: how code without a loop, or inside one that is running, calls async code.
+
+The async method is always the real one; the sync one beside it waits for it here.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +75,17 @@ async def _cancel_others() -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
-    loop = asyncio.get_running_loop()
-    await loop.shutdown_asyncgens()
-    await loop.shutdown_default_executor()
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end: on a loop of its own here, or in a thread where a loop is running already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    thread = LoopThread()
+    try:
+        return thread.run(work)
+    finally:
+        thread.close()

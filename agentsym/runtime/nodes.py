@@ -18,20 +18,18 @@ from agentsym.errors import AgentsymError, BudgetExceeded, NodeError
 from agentsym.network.dataflow import reads
 from agentsym.network.network import START, Network
 from agentsym.network.nodes import AgentNode, AnyNode, FunctionNode, PromptNode, ToolNode
-from agentsym.network.records import Usage
 from agentsym.runtime.calling import FunctionWork, ToolWork, within
 from agentsym.runtime.loop import LoopThread
 from agentsym.runtime.prompting import PromptWork
 from agentsym.runtime.recorder import Origin, Recorder, Visit
 from agentsym.runtime.routes import Routes
 from agentsym.runtime.state import CLEARED, RUN, RunState
-from agentsym.runtime.values import check_fields, plain
+from agentsym.runtime.values import check_fields
 
 KEY = "agentsym"
 """Where the recorder stands in `config["configurable"]`."""
 
 Work = Callable[[dict[str, Any], Visit], Awaitable[dict[str, Any]]]
-_NO_USAGE = Usage()
 
 
 class AgentWork:
@@ -136,8 +134,7 @@ class NodeRunner(Runnable[Any, Any]):
         """Keep a visit that failed and return the error that names the node."""
         cause = str(error) if isinstance(error, AgentsymError) else f"{type(error).__name__}: {error}"
         visit.error = cause
-        if visit not in visit.recorder.kept():
-            visit.recorder.keep(visit)
+        visit.recorder.keep(visit)
         if isinstance(error, BudgetExceeded):
             return BudgetExceeded(f"node {visit.node!r}: {cause}")
         return NodeError(f"node {visit.node!r}: {cause}")

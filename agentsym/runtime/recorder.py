@@ -38,6 +38,7 @@ class Visit:
     usage: Usage = Usage()
     seconds: float = 0.0
     error: str | None = None
+    kept: bool = False
 
     @property
     def context(self) -> Context:
@@ -99,8 +100,9 @@ class Recorder:
         return Recorder(self.context, record=False)
 
     def keep(self, visit: Visit) -> None:
-        """Keep a visit that has ended."""
-        if self.record:
+        """Keep a visit that has ended, once."""
+        if self.record and not visit.kept:
+            visit.kept = True
             self._log.visits.append(visit)
 
     def routed(self, place: Place, target: str) -> None:

@@ -99,9 +99,7 @@ def _use_wal(connection: Any, path: Path) -> None:
                 raise
             time.sleep(0.02)
     if mode != "wal":
-        raise StoreError(
-            f"{path}: the file system refuses SQLite's write-ahead log (it gave {mode!r}). {ELSEWHERE}"
-        )
+        raise StoreError(f"{path}: the file system refuses SQLite's write-ahead log (it gave {mode!r}). {ELSEWHERE}")
 
 
 def _migrate(path: Path, writer: Engine, reader: Engine) -> None:
@@ -123,9 +121,7 @@ def _schema_version(path: Path, connection: Connection) -> str | None:
     if "alembic_version" in tables and "events" in tables:
         version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     if version is None or not version.isdecimal():
-        raise StoreError(
-            f"{path}: this database belongs to another program. Name another file, or move it away."
-        )
+        raise StoreError(f"{path}: this database belongs to another program. Name another file, or move it away.")
     if version > HEAD:
         raise StoreError(
             f"{path}: written by a newer agentsym (schema {version}, this one knows {HEAD}). "

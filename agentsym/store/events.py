@@ -9,10 +9,12 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, time
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
 from agentsym.network.records import Trajectory
 
@@ -65,9 +67,17 @@ def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:
 
     Keys are sorted. Models may stand in it as they are; a value that JSON does not know is written as its
     `repr`, a float that is not finite as a string, so that storing never fails a run that was paid for.
+
+    Raises:
+        StoreError: the data lacks what its kind must have.
     """
     pack = PACKERS.get(kind)
-    return _json(pack(data, texts) if pack else data)
+    try:
+        return _json(pack(data, texts) if pack else data)
+    except KeyError as error:
+        raise StoreError(f"an event {kind!r} needs {error.args[0]!r} in its data") from error
+    except ValidationError as error:
+        raise StoreError(f"an event {kind!r} cannot hold this: {error}") from error
 
 
 def pack_trajectory(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
@@ -75,7 +85,7 @@ def pack_trajectory(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     trajectory = data["trajectory"]
     if not isinstance(trajectory, Trajectory):
         trajectory = Trajectory.model_validate(trajectory)
-    packed = trajectory.model_dump(mode="json", exclude=WITHOUT_TEXTS, exclude_defaults=True, fallback=repr)
+    packed = trajectory.model_dump(exclude=WITHOUT_TEXTS, exclude_defaults=True)
     for step, dumped in zip(trajectory.steps, packed.get("steps", ()), strict=True):
         for message, slot in zip(step.messages, dumped.get("messages", ()), strict=True):
             known = texts.hash(message.content)
@@ -105,12 +115,7 @@ def unpack_trajectory(packed: Mapping[str, Any], texts: Mapping[str, str]) -> Tr
 
 def hashes_of(packed: Mapping[str, Any]) -> set[str]:
     """Return the hashes of the texts that a packed trajectory needs."""
-    return {
-        slot["text"]
-        for step in packed.get("steps", ())
-        for slot in step.get("messages", ())
-        if "text" in slot
-    }
+    return {slot["text"] for step in packed.get("steps", ()) for slot in step.get("messages", ()) if "text" in slot}
 
 
 def pack_version(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def _json(value: Any) -> str:
     plain = value
     try:
         text = _dump(plain)
-    except ValueError:
+    except (ValueError, TypeError):  # a number that is not finite, a key that is no string
         plain = _finite(value)
         text = _dump(plain)
     try:
@@ -151,9 +156,11 @@ def _dump(value: Any, *, ensure_ascii: bool = False) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", fallback=repr)
+        return value.model_dump()
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)
     if isinstance(value, Iterable) and not isinstance(value, bytes):
@@ -162,13 +169,13 @@ def _plain(value: Any) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    """Return a copy in which every float that is not finite is a string."""
+    """Return a copy in which every float that is not finite, and every key, is a string."""
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     if isinstance(value, BaseModel):
-        return _finite(value.model_dump(mode="json", fallback=repr))
+        return _finite(value.model_dump())
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value

@@ -126,9 +126,7 @@ def project(events: Iterable[Event]) -> list[Change]:
 def apply(connection: Connection, changes: Sequence[Change]) -> None:
     """Write changes: table by table, parents first; inside a table in their order, many rows at once."""
     for table in DERIVED:
-        for (how, _), group in groupby(
-            (c for c in changes if c.table is table), key=lambda c: (c.how, tuple(c.row))
-        ):
+        for (how, _), group in groupby((c for c in changes if c.table is table), key=lambda c: (c.how, tuple(c.row))):
             rows = [change.row for change in group]
             if how == "update":
                 statement = table.update().where(table.c.id == bindparam("key"))
@@ -142,8 +140,7 @@ def _summary(event: Event) -> dict[str, Any]:
     summary: dict[str, Any] = event.data.get("summary", {})
     if unknown := sorted(summary.keys() - SUMMARY):
         raise StoreError(
-            f"run {event.run_id}: a summary cannot set {', '.join(unknown)}; "
-            f"it may set {', '.join(sorted(SUMMARY))}"
+            f"run {event.run_id}: a summary cannot set {', '.join(unknown)}; it may set {', '.join(sorted(SUMMARY))}"
         )
     return summary
 

@@ -108,13 +108,9 @@ class Reader:
         found = exact or [run for run in everything if run_id and run.id.startswith(run_id)]
         if len(found) == 1:
             return found[0]
-        names = [run.id for run in found] or difflib.get_close_matches(
-            run_id, [run.id for run in everything], n=3
-        )
+        names = [run.id for run in found] or difflib.get_close_matches(run_id, [run.id for run in everything], n=3)
         hint = f"is it one of {', '.join(names[:5])}?" if names else "`agentsym runs list` shows all."
-        raise StoreError(
-            f"{self.path}: {'several runs begin with' if found else 'there is no run'} {run_id!r}; {hint}"
-        )
+        raise StoreError(f"{self.path}: {'several runs begin with' if found else 'there is no run'} {run_id!r}; {hint}")
 
     def versions(self, run_id: str) -> tuple[VersionInfo, ...]:
         """Return the versions of a run in the order in which they came to be."""
@@ -134,19 +130,13 @@ class Reader:
             StoreError: no run has that version, or several begin so.
         """
         where = (
-            versions.c.hash == version
-            if len(version) == 64
-            else versions.c.hash.startswith(version, autoescape=True)
+            versions.c.hash == version if len(version) == 64 else versions.c.hash.startswith(version, autoescape=True)
         )
-        query = (
-            select(versions.c.hash, texts.c.text).join(texts, texts.c.hash == versions.c.content).where(where)
-        )
+        query = select(versions.c.hash, texts.c.text).join(texts, texts.c.hash == versions.c.content).where(where)
         found = {row["hash"]: row["text"] for row in self._rows(query)} if len(version) >= 8 else {}
         if len(found) != 1:
             reason = "several versions begin with" if found else "no run has the version"
-            raise StoreError(
-                f"{self.path}: {reason} {version!r}; `agentsym runs show RUN` lists the versions of a run"
-            )
+            raise StoreError(f"{self.path}: {reason} {version!r}; `agentsym runs show RUN` lists the versions of a run")
         content: dict[str, Any] = json.loads(next(iter(found.values())))
         return content
 
@@ -156,12 +146,7 @@ class Reader:
         Raises:
             StoreError: there is none.
         """
-        query = (
-            _stored_trajectories()
-            .where(trajectories.c.id == trajectory_id)
-            .order_by(events.c.id.desc())
-            .limit(1)
-        )
+        query = _stored_trajectories().where(trajectories.c.id == trajectory_id).order_by(events.c.id.desc()).limit(1)
         for recorded in self._unpacked(self._rows(query), {}):
             return recorded.trajectory
         raise StoreError(f"{self.path}: there is no trajectory {trajectory_id!r}")
@@ -177,9 +162,7 @@ class Reader:
         query = _stored_trajectories().where(events.c.run_id == run_id).order_by(events.c.seq)
         for name, value in where.items():
             if name not in trajectories.c:
-                raise StoreError(
-                    f"trajectories have no column {name!r}; they have {', '.join(trajectories.c.keys())}"
-                )
+                raise StoreError(f"trajectories have no column {name!r}; they have {', '.join(trajectories.c.keys())}")
             query = query.where(trajectories.c[name] == value)
         known: dict[str, str] = {}
         for page in self._pages(query, after):

@@ -81,9 +81,7 @@ class Store(Reader):
     ) -> None:
         self.close()
 
-    def append(
-        self, run_id: str, kind: str, data: Mapping[str, Any], *, expect_seq: int | None = None
-    ) -> int:
+    def append(self, run_id: str, kind: str, data: Mapping[str, Any], *, expect_seq: int | None = None) -> int:
         """Store one event and what follows from it, in one transaction.
 
         Args:

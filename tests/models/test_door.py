@@ -124,9 +124,7 @@ def test_when_every_caller_is_cancelled_the_call_stops_and_the_next_one_asks_ane
 def test_a_caller_who_is_cancelled_while_waiting_for_a_slot_costs_nothing() -> None:
     async def main() -> None:
         model, door = ScriptedModel(["hi"], latency=0.05), Door(concurrency=1, budget=Budget(max_calls=2))
-        first, second = (
-            asyncio.create_task(door.complete(model, request(text), phase="forward")) for text in "ab"
-        )
+        first, second = (asyncio.create_task(door.complete(model, request(text), phase="forward")) for text in "ab")
         await asyncio.sleep(0.01)
         second.cancel()
         await gathered(first, second)

@@ -32,10 +32,7 @@ async def test_the_first_rule_that_fits_answers() -> None:
         Rule(lambda asked: asked.messages[0].content.upper()),
     ]
     with ScriptedModel(rules) as model:
-        said = [
-            (await model.complete(asked)).text
-            for asked in (request("my parcel"), request("a", "b"), request("c"))
-        ]
+        said = [(await model.complete(asked)).text for asked in (request("my parcel"), request("a", "b"), request("c"))]
     assert said == ["late", "twice", "C"]
     assert [call.rule for call in model.calls] == [0, 1, 2]
     assert model.calls[1].text == "a\n\nb"
@@ -52,10 +49,12 @@ async def test_a_call_without_a_rule_is_a_failure_also_when_someone_swallows_the
 
 
 async def test_an_unused_rule_is_a_failure() -> None:
-    with pytest.raises(Unscripted, match="rule 1 was used 1 times, not 2"):
-        with ScriptedModel([Rule("a", when="a"), Rule("b", times=2)]) as model:
-            await model.complete(request("a"))
-            await model.complete(request("b"))
+    with (
+        pytest.raises(Unscripted, match="rule 1 was used 1 times, not 2"),
+        ScriptedModel([Rule("a", when="a"), Rule("b", times=2)]) as model,
+    ):
+        await model.complete(request("a"))
+        await model.complete(request("b"))
 
 
 async def test_a_test_that_fails_is_not_hidden_by_the_unused_rule() -> None:
@@ -84,11 +83,11 @@ def test_concurrent_calls_use_each_turn_once_and_their_peak_is_known() -> None:
 
 async def test_a_recording_is_replayed_without_the_model(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    with ScriptedModel([lambda asked: f"{asked.messages[0].content}{asked.rollout} ça\n"]) as model:
+    with ScriptedModel([lambda asked: f"{asked.messages[0].content}{asked.rollout} ça\u2028\n"]) as model:
         recorder = Recorder(model, path)
         asked = [request("a"), request("b"), request("a", rollout=1), request("a")]
         live = [await recorder.complete(each) for each in asked]
-    assert len(path.read_text().splitlines()) == 3
+    assert path.read_text().count("\n") == 3
     replay = RecordedModel(path)
     assert [await replay.complete(each) for each in asked] == live
 
@@ -106,9 +105,7 @@ async def test_an_unknown_request_names_the_nearest_recorded_one(tmp_path: Path)
     for text in ("where is my parcel", "please refund my card at once", "cancel"):
         await recorder.complete(request(text))
     replay = RecordedModel(path)
-    with pytest.raises(
-        ModelError, match=r"number 2 of 3: its message 1 \(user\) has '.*card.*', not '.*cards"
-    ):
+    with pytest.raises(ModelError, match=r"number 2 of 3: its message 1 \(user\) has '.*card.*', not '.*cards"):
         await replay.complete(request("please refund my cards at once"))
     with pytest.raises(ModelError, match="number 3 of 3: its rollout is 0, not 4"):
         await replay.complete(request("cancel", rollout=4))

@@ -1,14 +1,16 @@
 """The ledger: exact sums by phase and node, in an order that does not depend on who came first."""
 
 import json
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentsym.models.ledger import Ledger
+from agentsym.models.protocol import Phase
 from agentsym.network.records import Usage
 
-PHASES = st.sampled_from(["forward", "loss", "backward", "optimizer", "gate"])
+PHASES = st.sampled_from(get_args(Phase))
 COUNTS = st.integers(0, 1000)
 USAGES = st.builds(
     Usage,

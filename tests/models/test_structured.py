@@ -100,9 +100,7 @@ class Advice(BaseModel):
 
 
 async def test_an_answer_can_be_a_pydantic_model() -> None:
-    with ScriptedModel(
-        [Rule('{"severity": "high"}', times=1), '{"analysis": "late", "severity": 3}']
-    ) as model:
+    with ScriptedModel([Rule('{"severity": "high"}', times=1), '{"analysis": "late", "severity": 3}']) as model:
         answer = await ask(Door(), model, REQUEST, parse_model(Advice), phase="backward")
     assert answer.value == Advice(analysis="late", severity=3)
     assert "`analysis`: Field required" in model.calls[1].text
@@ -139,8 +137,7 @@ def object_of(fields: dict[str, tuple[Any, dict]]) -> tuple[Any, dict]:
 FITTING = st.recursive(
     LEAVES,
     lambda inner: (
-        st.lists(inner, min_size=1, max_size=3).map(array_of)
-        | st.dictionaries(NAMES, inner, max_size=3).map(object_of)
+        st.lists(inner, min_size=1, max_size=3).map(array_of) | st.dictionaries(NAMES, inner, max_size=3).map(object_of)
     ),
     max_leaves=8,
 )
@@ -152,9 +149,7 @@ ANY_JSON = st.recursive(
 
 
 @given(FITTING, st.booleans(), st.sampled_from(["{}", "```json\n{}\n```", "\n ```\n{}\n```\n"]))
-def test_what_fits_its_schema_is_read_back_unchanged(
-    case: tuple[Any, dict], escaped: bool, frame: str
-) -> None:
+def test_what_fits_its_schema_is_read_back_unchanged(case: tuple[Any, dict], escaped: bool, frame: str) -> None:
     value, schema = case
     text = json.dumps(value, ensure_ascii=escaped)
     assert parse_json(frame.replace("{}", text), schema) == value

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from agentsym.errors import NetworkError, OutputError
 from agentsym.learning.optimizers import limits
-from agentsym.learning.protocols import Evidence, Proposal, Task, Teacher, Update
+from agentsym.learning.protocols import Evidence, Proposal, Task, Teacher, Tried, Update
 from agentsym.network.edits import Edit
 from agentsym.network.network import Network
 from agentsym.network.parameters import Choices, Examples, Rules, Text
@@ -31,7 +31,12 @@ class PromptOptimizer:
         self.retries = retries
 
     async def propose(
-        self, network: Network, evidence: Sequence[Evidence], *, lr: float, history: Mapping[str, Sequence[str]]
+        self,
+        network: Network,
+        evidence: Sequence[Evidence],
+        *,
+        lr: float,
+        history: Mapping[str, Sequence[Tried]],
     ) -> Proposal:
         """Return one proposal: a call for each component with suggestions, each with its own attempts.
 
@@ -50,7 +55,7 @@ class PromptOptimizer:
                 limits=limits.sentences(network.parameter(path), lr),
                 history=tuple(history.get(path, ())),
             )
-            for path in components_to_update(network, ordered, lr)
+            for path in components_to_update(network, ordered, lr, history)
         }
         done: dict[str, Update] = {}
         work = network
@@ -76,10 +81,13 @@ class PromptOptimizer:
             return error
 
 
-def components_to_update(network: Network, evidence: Sequence[Evidence], lr: float) -> tuple[str, ...]:
-    """Return the paths of the prompt components with suggestions, in the network's order.
+def components_to_update(
+    network: Network, evidence: Sequence[Evidence], lr: float, history: Mapping[str, Sequence[Tried]]
+) -> tuple[str, ...]:
+    """Return the paths of the prompt components to update, in the network's order.
 
-    The learning rate bounds how many one step may touch; the heaviest suggestions (summed severity) go first.
+    Those are the ones with suggestions. The learning rate bounds how many of them one step may touch: first come those
+    whose last try is longest ago, then those with the heaviest suggestions (summed severity).
     """
     weight: Counter[str] = Counter()
     for item in evidence:
@@ -92,8 +100,10 @@ def components_to_update(network: Network, evidence: Sequence[Evidence], lr: flo
         for path, parameter in network.parameters().items()
         if weight[path] and parameter.learnable and isinstance(parameter, Text | Rules | Choices | Examples)
     ]
-    heaviest = sorted(order, key=lambda path: -weight[path])[: limits.parameters_allowed(len(order), lr)]
-    return tuple(path for path in order if path in heaviest)
+    last_try = {path: max((tried.step for tried in history.get(path, ())), default=-1) for path in order}
+    turn = sorted(order, key=lambda path: (last_try[path], -weight[path]))
+    chosen = set(turn[: limits.parameters_allowed(len(order), lr)])
+    return tuple(path for path in order if path in chosen)
 
 
 def _try(
@@ -108,8 +118,8 @@ def _try(
         candidate = work.apply(answer)
     except NetworkError as error:
         return work, None, str(error)
-    touched = [edit.path for edit in answer if getattr(edit, "path", task.parameter) != task.parameter]
-    problems = [f"{path}: only {task.parameter} may be edited here" for path in touched]
+    elsewhere = {getattr(edit, "path", edit.op) for edit in answer} - {task.parameter}
+    problems = [f"{path}: only {task.parameter} may be edited here" for path in sorted(elsewhere)]
     problems += limits.violations(base, candidate, task.parameter, task.lr)
     if problems:
         return work, None, "; ".join(problems)

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
-
 from agentsym.errors import NetworkError, OutputError
 from agentsym.learning.backward import learnable_at, parents_of, together
 from agentsym.learning.loss import from_ten
-from agentsym.learning.merge import MergedGradient, merge
+from agentsym.learning.merge import MergedGradient, merge, shorten
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.learning.teacher import views
 from agentsym.learning.teacher.replies import (
@@ -47,6 +45,7 @@ class LLMTeacher:
         temperature_gradient: sampling temperature of gradients.
         temperature_optimizer: sampling temperature of edits, so that a refused edit is not just said again.
         samples: how often a run is judged where no metric scores it; the score is the mean.
+        judge: what to look for when a run is judged (a rubric), in the user's words.
         demonstrations: worked judgements that replace those of the loss prompt, as Markdown.
     """
 
@@ -59,6 +58,7 @@ class LLMTeacher:
         temperature_gradient: float = 0.0,
         temperature_optimizer: float = 0.7,
         samples: int = 1,
+        judge: str = "",
         demonstrations: str | None = None,
     ) -> None:
         self.model = model
@@ -67,6 +67,7 @@ class LLMTeacher:
         self.temperature_gradient = temperature_gradient
         self.temperature_optimizer = temperature_optimizer
         self.samples = samples
+        self.judge = judge
         self.demonstrations = demonstrations
 
     async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
@@ -76,7 +77,7 @@ class LLMTeacher:
             OutputError: when there is no legal answer after the retries.
         """
         form = LossReply if verdict.score is not None else ScoredLossReply
-        messages = loss_messages(network, trajectory, row, verdict, self.demonstrations)
+        messages = loss_messages(network, trajectory, row, verdict, self.judge, self.demonstrations)
         request = _request(messages, form, self.temperature_loss)
         rollouts = range(self.samples if verdict.score is None else 1)
         answers = await together(
@@ -167,7 +168,12 @@ class LLMTeacher:
 
 
 def loss_messages(
-    network: Network, trajectory: Trajectory, row: Row, verdict: Verdict, demonstrations: str | None = None
+    network: Network,
+    trajectory: Trajectory,
+    row: Row,
+    verdict: Verdict,
+    judge: str = "",
+    demonstrations: str | None = None,
 ) -> tuple[Message, ...]:
     """Render the loss prompt: labels and score have a place in it only where there are any."""
     parts = views.blocks("loss")
@@ -186,6 +192,7 @@ def loss_messages(
         {
             "data": views.blocks("data")[""],
             "truth": parts[f"truth: {labels}"],
+            "rubric": _slot(parts["rubric"], "rubric", judge),
             "scoring": scoring,
             "score_field": parts["score field"] if verdict.score is None else "",
             "demonstrations": parts["demonstrations"] if demonstrations is None else demonstrations,
@@ -225,7 +232,7 @@ def gradient_messages(
             "previous_field": parts["previous field"] if before else "",
             "agent": views.agent(network),
             "score": f"{loss.score:.2f}",
-            "comments": views.quoted("comments", views.shorten(loss.text, views.FIELD_CHARS)),
+            "comments": views.quoted("comments", shorten(loss.text, views.FIELD_CHARS)),
             "step": f"{views.title(step)}\n{views.node(network, step.node)}",
             "messages": "\n\n".join(required),
             "record": views.record(step),
@@ -245,7 +252,7 @@ def update_messages(task: Task) -> tuple[Message, ...]:
     merged = merge(evidence).get(task.node, MergedGradient(node=task.node))
     others = [path for path in network.parameters() if path.startswith(f"{task.node}/") and path != task.parameter]
     limits = [f"Learning rate {task.lr:.2g}: {views.phrase(task.lr)}", *task.limits]
-    history = views.quoted("history", views.bullets(task.history)) if task.history else ""
+    history = views.quoted("history", views.bullets(map(str, task.history))) if task.history else ""
     return _messages(
         {**parts, "system": views.blocks(_PROMPTS[parameter.kind])["system"]},
         {

@@ -66,16 +66,16 @@ def gradient_form(parameters: Sequence[str], parents: Mapping[int, str]) -> Form
     """
     fields: dict[str, Any] = {"analysis": (str, ...)}
     if parameters:
-        suggestion = create_model("Suggestion", __base__=_Suggestion, parameter=(Literal[tuple(parameters)], ...))
+        suggestion: Any = _form("Suggestion", _Suggestion, parameter=_one_of(parameters))
         fields["suggestions"] = (tuple[suggestion, ...], ())
     if parents:
-        steps: dict[str, Any] = {
+        steps = {
             f"step_{index}": (str | None, Bounded(default=None, alias=str(index), description=what))
             for index, what in parents.items()
         }
-        requirements = create_model("Requirements", __base__=Frozen, **steps)
+        requirements = _form("Requirements", Frozen, **steps)
         fields["requirement_for_previous"] = (requirements, requirements())
-    return create_model("GradientReply", __base__=Frozen, **fields, satisfied=(bool, ...))
+    return _form("GradientReply", Frozen, **fields, satisfied=bool)
 
 
 def edits_form(node: AnyNode, parameter: Parameter) -> Form:
@@ -84,24 +84,22 @@ def edits_form(node: AnyNode, parameter: Parameter) -> Form:
     Raises:
         UsageError: for a kind that is not written by a language model (code, numbers, options, the structure).
     """
+    most = None
     match parameter:
         case Text():
-            options, most = [create_model("Set", __base__=_Edit, op=(Literal["set"], ...), value=(str, ...))], 1
+            options, most = [_form("Set", _Edit, op=_one_of(["set"]), value=str)], 1
         case Rules():
-            options, most = _item_options({"text": (str, ...)}, [rule.id for rule in parameter.value]), None
+            options = _item_options({"text": str}, [rule.id for rule in parameter.value])
         case Choices():
-            label = Literal[parameter.labels]
-            definition = {"op": (Literal["define"], ...), "label": (label, ...), "definition": (str, ...)}
-            options, most = [create_model("Define", __base__=_Edit, **definition)], len(parameter.labels)
+            options = [_form("Define", _Edit, op=_one_of(["define"]), label=_one_of(parameter.labels), definition=str)]
         case Examples():
-            content = {"input": (_inputs_form(node), ...), "output": (_outputs_form(node), ...)}
-            options, most = _item_options(content, [example.id for example in parameter.value]), None
+            content = {"input": _inputs_form(node), "output": _outputs_form(node)}
+            options = _item_options(content, [example.id for example in parameter.value])
         case _:
             raise UsageError(f"a language model writes texts, rules, choices and examples, not {parameter.kind}")
     one: Any = reduce(or_, options)
-    edit = Annotated[one, Bounded(discriminator="op")] if len(options) > 1 else one
-    edits: Any = tuple[edit, ...] if most is None else Annotated[tuple[edit, ...], Bounded(max_length=most)]
-    return create_model("EditsReply", __base__=Frozen, analysis=(str, ...), edits=(edits, ...))
+    edit: Any = Annotated[one, Bounded(discriminator="op")] if len(options) > 1 else one
+    return _form("EditsReply", Frozen, analysis=str, edits=(tuple[edit, ...], Bounded(max_length=most)))
 
 
 def edit_of(path: str, reply: Any) -> Edit:
@@ -138,15 +136,23 @@ def schema_of(form: Form) -> dict[str, Any]:
     return schema
 
 
+def _form(name: str, base: Form, **fields: Any) -> Form:
+    """Make a form; a field is its type, or (type, default)."""
+    pairs = {field: spec if isinstance(spec, tuple) else (spec, ...) for field, spec in fields.items()}
+    return create_model(name, __base__=base, **pairs)
+
+
+def _one_of(values: Sequence[str]) -> Any:
+    literal: Any = Literal
+    return literal[tuple(values)]
+
+
 def _item_options(content: Mapping[str, Any], ids: Sequence[str]) -> list[Form]:
     """Return the operations on a list of items; what is not there can be neither replaced nor dropped."""
-    options = [create_model("Add", __base__=_Edit, op=(Literal["add"], ...), **content)]
+    options = [_form("Add", _Edit, op=_one_of(["add"]), **content)]
     if ids:
-        known = Literal[tuple(ids)]
-        options += [
-            create_model("Replace", __base__=_Edit, op=(Literal["replace"], ...), id=(known, ...), **content),
-            create_model("Drop", __base__=_Edit, op=(Literal["drop"], ...), id=(known, ...)),
-        ]
+        options.append(_form("Replace", _Edit, op=_one_of(["replace"]), id=_one_of(ids), **content))
+        options.append(_form("Drop", _Edit, op=_one_of(["drop"]), id=_one_of(ids)))
     return options
 
 
@@ -160,11 +166,10 @@ def _outputs_form(node: AnyNode) -> Form:
 
 def _fields_form(name: str, fields: Sequence[tuple[str, Any]]) -> Form:
     """Return a form with the given fields; they are aliases, since a field may have any name."""
-    made: dict[str, Any] = {f"field_{at}": (kind, Bounded(alias=field)) for at, (field, kind) in enumerate(fields)}
-    return create_model(name, __base__=Frozen, **made)
+    return _form(name, Frozen, **{f"field_{at}": (t, Bounded(alias=field)) for at, (field, t) in enumerate(fields)})
 
 
 def _type_of(field: Field, node: AnyNode) -> Any:
     if field.type == "choice" and isinstance(node, PromptNode):
-        return Literal[node.choices(field.name).labels]
+        return _one_of(node.choices(field.name).labels)
     return _TYPES[field.type]

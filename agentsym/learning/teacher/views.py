@@ -17,11 +17,12 @@ from agentsym.learning.backward import parents_of
 from agentsym.learning.merge import MergedGradient, bounded, fit, shorten
 from agentsym.learning.protocols import Evidence
 from agentsym.network.network import Network
-from agentsym.network.nodes import AgentNode, AnyNode, PromptNode, Tool, ToolNode
+from agentsym.network.nodes import AgentNode, AnyNode, PromptNode, Tool
 from agentsym.network.parameters import Choices, Examples, Number, Option, Parameter, Rules, Text
 from agentsym.network.records import Step, ToolCall, Trajectory
 
 _BLOCK = re.compile(r"^<!-- (.+) -->\n", re.MULTILINE)
+_TAG = re.compile(r"<(?=\s*/?\s*data\b)", re.IGNORECASE)
 FIELD_CHARS = 4_000
 RUN_CHARS = 24_000
 
@@ -31,12 +32,15 @@ def blocks(name: str) -> Mapping[str, str]:
     """Return the parts of a prompt file by name; a file without marks is one part without name."""
     text = files("agentsym.learning.teacher").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
     first, *marked = _BLOCK.split(text)
-    return {"": first.strip("\n"), **{mark: body.rstrip("\n") for mark, body in zip(marked[::2], marked[1::2], strict=True)}}
+    return {
+        "": first.strip("\n"),
+        **{mark: body.rstrip("\n") for mark, body in zip(marked[::2], marked[1::2], strict=True)},
+    }
 
 
 def quoted(name: str, text: str) -> str:
     """Return a text as a block of data that it cannot leave."""
-    return f'<data name="{name}">\n{re.sub(r"<(?=/?data)", "<​", text)}\n</data>'
+    return f'<data name="{name}">\n{_TAG.sub("&lt;", text)}\n</data>'
 
 
 def line(value: Any) -> str:
@@ -65,7 +69,9 @@ def agent(network: Network) -> str:
     """Say what an agent is for and what its nodes do."""
     takes = ", ".join(f"{field.name} ({field.type})" for field in network.inputs)
     gives = ", ".join(f"{field.name} ({field.type})" for field in network.output_fields())
-    lines = [f"`{network.name}`{_about(network.description)} It takes {takes or 'nothing'} and gives {gives or 'nothing'}."]
+    lines = [
+        f"`{network.name}`{_about(network.description)} It takes {takes or 'nothing'} and gives {gives or 'nothing'}."
+    ]
     return "\n".join([*lines, "Its nodes:", *_nodes(network, "")])
 
 
@@ -191,8 +197,8 @@ def summary(merged: MergedGradient) -> str:
     """Say how many visits of a node there were in the batch and how they fared."""
     left_out = " Some texts were shortened or left out." if bounded(merged).truncated else ""
     return (
-        f"In this batch the node was judged {merged.total} times: {merged.satisfied} times there was nothing to change, "
-        f"{merged.invalid} times there is no usable finding. The mean score of the runs is {merged.mean_score:.2f}."
+        f"In this batch the node was judged {merged.total} times: {merged.satisfied} times there was nothing to "
+        f"change, {merged.invalid} times there is no usable finding. The mean score is {merged.mean_score:.2f}."
         f"{left_out}"
     )
 
@@ -250,6 +256,7 @@ def _nodes(network: Network, prefix: str) -> Iterator[str]:
         goes = [edge.target for edge in network.edges if edge.source == item.id and not edge.target.startswith("__")]
         then = f"; then {', '.join(goes)}" if goes else ""
         writes = ", ".join(field.name for field in item.output) or "nothing"
-        yield f"- `{path}` ({item.kind}){_about(item.description)} reads {', '.join(item.inputs) or 'nothing'}; writes {writes}{then}"
+        reads = ", ".join(item.inputs) or "nothing"
+        yield f"- `{path}` ({item.kind}){_about(item.description)} reads {reads}; writes {writes}{then}"
         if isinstance(item, AgentNode):
             yield from _nodes(item.agent, f"{path}/")

@@ -1,0 +1,71 @@
+"""The command line: `agentsym …`, one file a command.
+
+Commands import what they need when they run, so that `agentsym --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+import agentsym.cli.diff
+import agentsym.cli.eval
+import agentsym.cli.new
+import agentsym.cli.optimize
+import agentsym.cli.run
+import agentsym.cli.runs
+import agentsym.cli.show
+from agentsym import __version__
+from agentsym.cli.screen import guarded
+
+__all__ = ["app"]
+
+
+class _Commands(TyperGroup):
+    """The commands, with our way to say that something went wrong."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
+        """Run one command and exit with its code."""
+        given = list(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        run = super().main
+        sys.exit(guarded(lambda: run(given, *rest, **extra), as_json="--json" in given))
+
+
+app = typer.Typer(
+    name="agentsym",
+    cls=_Commands,
+    help="Agents that learn: networks whose weights are text and code, trained on examples.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"agentsym {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Agents that learn: networks whose weights are text and code, trained on examples."""
+
+
+app.command("optimize")(agentsym.cli.optimize.optimize)
+app.command("run")(agentsym.cli.run.run)
+app.command("eval")(agentsym.cli.eval.evaluate)
+app.command("show")(agentsym.cli.show.show)
+app.command("diff")(agentsym.cli.diff.diff)
+app.command("new")(agentsym.cli.new.new)
+app.add_typer(agentsym.cli.runs.app, name="runs")

@@ -1,0 +1,154 @@
+"""`Plan`: everything that `agentsym optimize` was asked for, as plain JSON.
+
+It stands in the run's first event, so that `--resume RUN` needs nothing else, from whatever folder it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from agentsym.cli.agents import SETS, Found
+from agentsym.errors import UsageError
+from agentsym.network.canonical import Frozen
+
+if TYPE_CHECKING:
+    from agentsym.learning.trainer import Trainer, Watch
+    from agentsym.store.store import Store
+
+EMBEDDED = "embedded"
+
+
+class Caps(NamedTuple):
+    """What a run, or its resumption, may use."""
+
+    max_calls: int | None = None
+    max_seconds: float | None = None
+    concurrency: int = 8
+
+
+class Plan(Frozen):
+    """What a run is made of. Paths are absolute.
+
+    Attributes:
+        agent: a reference that is good from any folder.
+        name: the reference as it was written.
+        folder: the working directory, where the default `runs/ID` goes and a module is looked for.
+        train: rows to learn from.
+        val: rows that the gate scores.
+        test: rows for the final report.
+        must_pass: rows that no version may break.
+        columns: column → field.
+        label: the column with the one label.
+        metric: its name or `file.py:function`; None: the teacher scores.
+        judge: what the teacher looks for.
+        student: model string.
+        teacher: model string.
+        optimizer: its name.
+        gate: its name; None for the default.
+        settings: those fields of `Settings` that were given.
+        out: the folder that was asked for.
+    """
+
+    agent: str
+    name: str
+    folder: str
+    train: str
+    val: str | None = None
+    test: str | None = None
+    must_pass: str | None = None
+    columns: dict[str, str] = {}
+    label: str | None = None
+    metric: str | None = "exact"
+    judge: str = ""
+    student: str = EMBEDDED
+    teacher: str = EMBEDDED
+    optimizer: str = "paper"
+    gate: str | None = None
+    settings: dict[str, Any] = {}
+    out: str | None = None
+
+    @classmethod
+    def made(cls, found: Found, given: Mapping[str, Any]) -> Plan:
+        """Make a plan from flags; what was not given (None) takes its default.
+
+        Raises:
+            UsageError: there is nothing to train on.
+        """
+        flags = {name: value for name, value in given.items() if value is not None}
+        for kind in SETS:
+            file = found.data(kind)
+            if kind not in flags and file is not None:
+                flags[kind] = str(file)
+        if "train" not in flags:
+            place = f"there is no {found.folder / 'data'}/train.jsonl" if found.folder else "a module has no data folder"
+            raise UsageError(f"{found.name}: nothing to train on ({place}); give a file with --train")
+        if "judge" in flags:
+            flags["judge"] = _text_or_file(flags["judge"])
+            flags.setdefault("metric", None)
+        for role in ("student", "teacher"):
+            flags.setdefault(role, os.environ.get(f"AGENTSYM_{role.upper()}") or EMBEDDED)
+        return cls(agent=found.reference, name=found.name, folder=str(Path.cwd()), **flags)
+
+    def trainer(self, found: Found, caps: Caps, store: Store | None, watch: Watch) -> Trainer:
+        """Make the trainer; reads all rows.
+
+        Raises:
+            UsageError: something that was asked for is not there, or cannot be used.
+        """
+        from agentsym.learning.trainer import Trainer
+
+        parts = self.model_dump(
+            include={"val", "test", "must_pass", "metric", "label", "judge", "student", "teacher", "optimizer", "gate"}
+        )
+        return Trainer(
+            found.agent,
+            self.train,
+            **parts,
+            **caps._asdict(),
+            **self.settings,
+            columns=self.columns,
+            store=store,
+            watch=watch,
+            origin=self.model_dump(mode="json"),
+        )
+
+    def destination(self, run_id: str) -> Path:
+        """Return the folder that the best agent of a run goes to."""
+        return Path(self.out) if self.out else Path(self.folder) / "runs" / run_id
+
+
+def _text_or_file(judge: str) -> str:
+    """Return a rubric as text, read from a file where one of that name is there."""
+    try:
+        file = Path(judge).expanduser()
+        if file.is_file():
+            return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise UsageError(f"--judge {judge}: the file is not UTF-8") from error
+    return judge
+
+
+def check_destination(plan: Plan, found: Found) -> None:
+    """Find out before the run whether its folder can be written, and leave no trace.
+
+    Raises:
+        UsageError: it cannot, or it would replace the agent that is trained, or something that is no agent.
+    """
+    out = plan.destination("ID")
+    if plan.out and found.folder is not None and out.resolve() == found.folder.resolve():
+        raise UsageError(f"--out {plan.out}: this is the folder of the agent that is trained; choose another")
+    if plan.out and out.is_dir() and any(out.iterdir()) and not (out / "agent.yaml").is_file():
+        raise UsageError(f"--out {plan.out}: there is something else than an agent in this folder; choose another")
+    there = out
+    while not there.exists():
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UsageError(f"{out}: nothing can be written there ({error.strerror}); choose another with --out") from error

@@ -1,0 +1,199 @@
+"""What a training run has reached, as one JSON document and as what a person reads at its end.
+
+The document is made first and the tables are drawn from it, so both always say the same.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentsym.cli.screen import dollars, interval, number, screen, short, span
+
+if TYPE_CHECKING:
+    from agentsym.learning.protocols import Row
+    from agentsym.learning.run import Run, Tested
+    from agentsym.network.network import Network
+    from agentsym.network.records import Usage
+
+TASTE = 6  # learned sentences that are shown
+EXAMPLE_CHARS = 160  # longest input that is shown in a command to type
+
+
+def run_document(run: Run[Any]) -> dict[str, Any]:
+    """Return everything that is to be said of a run, as plain JSON."""
+    from agentsym.learning.run import prompt_chars
+
+    return {
+        "run": run.id,
+        "agent": run.first.name,
+        "status": run.status,
+        "reason": run.reason,
+        "first": run.first.version,
+        "best": run.best.version,
+        "steps": len(run.steps),
+        "accepted": run.accepted,
+        "val": None if run.val is None else {"before": run.val[0], "after": run.val[1]},
+        "tested": None if run.tested is None else _tested(run.tested),
+        "prompt_chars": {"before": prompt_chars(run.first), "after": prompt_chars(run.best)},
+        "usage": {
+            "total": _usage(run.ledger.total()),
+            "by_phase": {phase: _usage(usage) for phase, usage in run.ledger.by_phase().items()},
+        },
+        "learned": learned(run.first, run.best),
+    }
+
+
+def learned(first: Network, best: Network) -> dict[str, list[str]]:
+    """Return what the best version says that the first did not: rules, definitions and worked examples, as text."""
+    from agentsym.network.parameters import Choices, Examples, Rules, Text
+
+    found: dict[str, list[str]] = {"rules": [], "definitions": [], "examples": [], "instructions": []}
+    before = first.parameters()
+    for path, parameter in best.parameters().items():
+        old = before.get(path)
+        known: set[Any] = set(old.value) if isinstance(old, Rules | Choices | Examples) else set()
+        match parameter:
+            case Rules():
+                found["rules"] += [item.text for item in parameter.value if item not in known]
+            case Choices():
+                new = [item for item in parameter.value if item not in known]
+                found["definitions"] += [f"{item.label}: {item.definition}" for item in new]
+            case Examples():
+                new_examples = [item for item in parameter.value if item not in known]
+                found["examples"] += [f"{_json(item.input)} => {_json(item.output)}" for item in new_examples]
+            case Text() if old != parameter:
+                found["instructions"].append(f"{path}: {parameter.value}")
+    return found
+
+
+def next_commands(name: str, out: Path, rows: Sequence[Row]) -> list[str]:
+    """Return what one types next: what was learned, and trying it on a row."""
+    inputs = [_json(row.inputs) for row in rows[:50]]
+    example = min(inputs, key=len, default="{}")
+    try:
+        folder = str(out.relative_to(Path.cwd()))
+    except ValueError:
+        folder = str(out)
+    tried = shlex.quote(example) if len(example) <= EXAMPLE_CHARS else "JSON"
+    return [
+        f"agentsym diff {shlex.quote(name)} {shlex.quote(folder)}",
+        f"agentsym run {shlex.quote(folder)} --input {tried}",
+    ]
+
+
+def show_report(document: Mapping[str, Any]) -> None:
+    """Draw the end of a run."""
+    console = screen()
+    console.print()
+    console.print(headline(document), style="bold", soft_wrap=True)
+    if document["tested"] is not None:
+        console.print(scores_table(document))
+    console.print(usage_table(document["usage"]))
+    _taste(document["learned"])
+    console.print(f"best agent: {document['out']}", soft_wrap=True)
+    for text in document["warnings"]:
+        console.print(f"warning: {text}", style="yellow", soft_wrap=True)
+    console.print("next:", style="bold")
+    for command in document["next"]:
+        console.print(f"  {command}", soft_wrap=True)
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """Return the result in one sentence."""
+    name, steps = document["agent"], document["steps"]
+    if not document["accepted"]:
+        return f"{name}: no edit was accepted in {steps} step{'s' * (steps != 1)}; the agent is as it was"
+    tested, val = document["tested"], document["val"]
+    if tested is not None:
+        return (
+            f"{name}: {tested['before']:.3f} → {tested['after']:.3f} on {tested['n']} {tested['rows']} rows "
+            f"({tested['gain']:+.3f}, 95 % interval {interval(tested['low'], tested['high'])})"
+        )
+    scores = "" if val is None else f", validation {val['before']:.3f} → {val['after']:.3f}"
+    return f"{name}: {document['accepted']} of {steps} steps accepted{scores}; the final test was not reached"
+
+
+def scores_table(document: Mapping[str, Any]) -> Any:
+    """Return the table of the scores before and after."""
+    table = _table("", "before", "after", "change", title=f"on {document['tested']['rows']} rows")
+    tested, chars, val = document["tested"], document["prompt_chars"], document["val"]
+    rows = {"score": tested, **{name: part for name, part in tested["metrics"].items() if len(tested["metrics"]) > 1}}
+    if val is not None and tested["rows"] != "val":
+        rows["score on validation"] = val
+    for name, pair in rows.items():
+        before, after = pair["before"], pair["after"]
+        table.add_row(name, f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}")
+    before, after = chars["before"], chars["after"]
+    table.add_row("prompt, characters", number(before), number(after), f"{after - before:+,d}")
+    return table
+
+
+def usage_table(usage: Mapping[str, Any]) -> Any:
+    """Return the table of calls, tokens and cost by phase."""
+    table = _table("phase", "calls", "cached", "tokens", "cost", "model time")
+    for name, used in [*usage["by_phase"].items(), ("in all", usage["total"])]:
+        table.add_row(
+            name,
+            number(used["calls"]),
+            number(used["cached"]),
+            number(used["tokens"]),
+            dollars(used["usd"]),
+            span(used["seconds"]),
+        )
+    return table
+
+
+def _taste(texts: Mapping[str, Sequence[str]]) -> None:
+    """Show a few of the things that were learned."""
+    counts = [f"{len(found)} {kind}" for kind, found in texts.items() if found]
+    if not counts:
+        return
+    console = screen()
+    console.print(f"learned: {', '.join(counts)}; for example", soft_wrap=True)
+    kinds = [found for kind, found in texts.items() if found and kind != "examples"] or list(texts.values())
+    taken = [text for place in range(TASTE) for found in kinds for text in found[place : place + 1]]
+    for text in taken[:TASTE]:
+        console.print(f"  {short(text, 200)}", soft_wrap=True)
+
+
+def _tested(tested: Tested) -> dict[str, Any]:
+    from agentsym.learning.gate import mean
+
+    gain = tested.gain
+    names = dict.fromkeys([*tested.metrics_before, *tested.metrics_after])
+    return {
+        "rows": tested.rows,
+        "n": len(tested.after),
+        "before": mean(tested.before),
+        "after": mean(tested.after),
+        "gain": gain.mean,
+        "low": gain.low,
+        "high": gain.high,
+        "holds_zero": gain.holds_zero,
+        "metrics": {
+            name: {"before": tested.metrics_before.get(name, 0.0), "after": tested.metrics_after.get(name, 0.0)}
+            for name in names
+        },
+    }
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {**usage.model_dump(), "tokens": usage.tokens}
+
+
+def _table(*columns: str, title: str = "") -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
+    return table
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), ensure_ascii=False, default=str)

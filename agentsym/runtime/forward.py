@@ -1,0 +1,223 @@
+"""The forward pass: run one example, or very many, and return what happened as trajectories.
+
+An example that fails is a result like any other; only what concerns the whole run (Ctrl-C, a cancelled task, a
+network that cannot be compiled) is raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, NamedTuple
+
+from langgraph.errors import GraphRecursionError
+
+from agentsym.errors import AgentsymError, BudgetExceeded, NodeError, UsageError
+from agentsym.network.canonical import content_hash
+from agentsym.network.network import Network
+from agentsym.network.records import Trajectory, Usage
+from agentsym.runtime.compile import Graph, compiled, network_of
+from agentsym.runtime.context import Context
+from agentsym.runtime.nodes import KEY
+from agentsym.runtime.recorder import Recorder
+from agentsym.runtime.values import check_fields, plain
+
+_TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING")
+_AHEAD = 4
+"""How many rows may be under way or waiting to be handed out, for each that may run at once."""
+
+
+class Outcome(NamedTuple):
+    """A trajectory and, where the example failed, the error behind it."""
+
+    trajectory: Trajectory
+    error: AgentsymError | None
+
+
+async def forward(
+    network: Network | Graph,
+    inputs: Mapping[str, Any],
+    context: Context,
+    *,
+    example_id: str = "",
+    trajectory_id: str | None = None,
+) -> Trajectory:
+    """Run one example.
+
+    Args:
+        network: the network, or a graph that `compile` made of one.
+        inputs: field → value, exactly the network's inputs.
+        context: who answers.
+        example_id: the row's id.
+        trajectory_id: by default made of version, row, inputs, phase and rollout, so it is the same on every run.
+
+    Returns:
+        The trajectory; its status says whether the example failed, was capped, or was stopped by a budget. The steps
+        done until then are kept, with the failing one as the last.
+
+    Raises:
+        SandboxError: when the network holds learned code, which this installation cannot run.
+    """
+    return (await run(network, inputs, context, example_id=example_id, trajectory_id=trajectory_id)).trajectory
+
+
+async def run(
+    network: Network | Graph,
+    inputs: Mapping[str, Any],
+    context: Context,
+    *,
+    example_id: str = "",
+    trajectory_id: str | None = None,
+) -> Outcome:
+    """Run one example as `forward` does; the error of a failed one comes along."""
+    graph = compiled(network)
+    source = network_of(graph)
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    recorder = Recorder(context)
+    given: dict[str, Any] = {}
+    output: dict[str, Any] = {}
+    status: Literal["ok", "error", "capped", "budget"] = "ok"
+    error: AgentsymError | None = None
+    try:
+        given = accepted(source, inputs)
+        output = await _ainvoke(graph, given, recorder)
+        status = "capped" if recorder.capped else "ok"
+    except BudgetExceeded as stopped:
+        status, error = "budget", stopped
+    except AgentsymError as failed:
+        status, error = "error", failed
+    except Exception as failed:
+        status, error = "error", NodeError(f"agent {source.name!r}: {type(failed).__name__}: {failed}")
+        error.__cause__ = failed
+    steps = recorder.steps()
+    if trajectory_id is None:
+        trajectory_id = content_hash([source.version, example_id, given, context.phase, context.rollout])[:16]
+    trajectory = Trajectory(
+        id=trajectory_id,
+        version=source.version,
+        example_id=example_id,
+        inputs=given,
+        steps=steps,
+        output=output,
+        status=status,
+        error=None if error is None else str(error),
+        usage=sum((step.usage for step in steps), Usage()),
+        seconds=clock() - started,
+    )
+    return Outcome(trajectory, error)
+
+
+async def forward_many(
+    network: Network | Graph,
+    rows: Iterable[Any] | AsyncIterable[Any],
+    context: Context,
+    *,
+    concurrency: int = 8,
+) -> AsyncIterator[Trajectory]:
+    """Run many examples, at most `concurrency` at once, and yield their trajectories in the order of the rows.
+
+    Rows are taken as they are needed and results are not kept, so memory stays flat however many there are.
+
+    Args:
+        network: the network, or a graph that `compile` made of one.
+        rows: pairs (id, inputs), or objects with `id` and `inputs`.
+        context: who answers.
+        concurrency: the most examples that run at once.
+    """
+    async for outcome in run_many(network, rows, context, concurrency=concurrency):
+        yield outcome.trajectory
+
+
+async def run_many(
+    network: Network | Graph,
+    rows: Iterable[Any] | AsyncIterable[Any],
+    context: Context,
+    *,
+    concurrency: int = 8,
+) -> AsyncIterator[Outcome]:
+    """Run many examples as `forward_many` does; the errors of failed ones come along."""
+    if concurrency < 1:
+        raise UsageError(f"the concurrency is {concurrency}; it must be 1 or more")
+    graph = compiled(network)
+    slots = asyncio.Semaphore(concurrency)
+
+    async def one(example_id: str, inputs: Mapping[str, Any]) -> Outcome:
+        async with slots:
+            return await run(graph, inputs, context, example_id=example_id)
+
+    pending: deque[asyncio.Task[Outcome]] = deque()
+    try:
+        async for row in _each(rows):
+            pending.append(asyncio.create_task(one(*_id_and_inputs(row))))
+            while pending and (len(pending) >= _AHEAD * concurrency or pending[0].done()):
+                yield await pending.popleft()
+        while pending:
+            yield await pending.popleft()
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+def accepted(network: Network, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a deep copy of the inputs.
+
+    Raises:
+        UsageError: when fields are missing, unknown, or of another type.
+    """
+    names = [field.name for field in network.inputs]
+    takes = f"agent {network.name!r} takes {', '.join(names) or 'no inputs'}"
+    if unknown := [str(name) for name in inputs if name not in names]:
+        raise UsageError(f"{takes}; unknown: {', '.join(unknown)}")
+    if missing := [name for name in names if name not in inputs]:
+        raise UsageError(f"{takes}; missing: {', '.join(missing)}")
+    try:
+        given: dict[str, Any] = plain(inputs, f"an input of agent {network.name!r}")
+        check_fields(given, network.inputs, f"agent {network.name!r}: input")
+    except NodeError as error:
+        raise UsageError(str(error)) from None
+    return given
+
+
+async def _ainvoke(graph: Graph, inputs: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    with quiet(recorder.context):
+        try:
+            result = await graph.ainvoke(inputs, {"configurable": {KEY: recorder}})
+        except GraphRecursionError as error:
+            path = " → ".join(step.node for step in recorder.steps())
+            raise NodeError(f"agent {graph.name!r} ran more steps than its visit limits allow: {path}") from error
+    if "__interrupt__" in result:
+        raise NodeError(
+            f"agent {graph.name!r} was interrupted, and there is nobody to resume it here; use "
+            "agent.compile(checkpointer=...) and the graph's own ainvoke"
+        )
+    return dict(result)
+
+
+def quiet(context: Context) -> AbstractContextManager[Any]:
+    """Return a context in which LangSmith traces nothing, unless the user has opted in; free where it would not."""
+    if context.tracing or not any(os.environ.get(name) for name in _TRACING):
+        return nullcontext()
+    from langsmith import tracing_context
+
+    return tracing_context(enabled=False)
+
+
+async def _each(rows: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
+
+
+def _id_and_inputs(row: Any) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(row, tuple):
+        example_id, inputs = row
+        return example_id, inputs
+    return row.id, row.inputs

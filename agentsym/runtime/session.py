@@ -1,0 +1,194 @@
+"""A session holds what outlives one call: the door, the clients and, for sync callers, an event loop.
+
+It works the same with and without a running loop (a notebook has one), since sync calls run in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
+
+from agentsym.errors import NodeError
+from agentsym.models.door import Door
+from agentsym.models.protocol import LanguageModel
+from agentsym.network.network import Network
+from agentsym.network.records import Trajectory
+from agentsym.runtime.context import Context, student_model
+from agentsym.runtime.loop import LoopThread
+
+if TYPE_CHECKING:
+    from agentsym.runtime.forward import Outcome
+
+
+class Session:
+    """Runs agents with one student.
+
+    Async methods run in the caller's loop, sync ones in a thread with a loop of its own; without `door`, each loop
+    gets its own door, since connections belong to the loop they were opened in.
+
+    Args:
+        student: a model string or a model; None is `AGENTSYM_STUDENT`, else the embedded reader.
+        concurrency: the most examples, and the most remote calls, at once.
+        door: what model calls go through; by default one without cache and caps.
+        tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
+    """
+
+    def __init__(
+        self,
+        student: str | LanguageModel | None = None,
+        *,
+        concurrency: int = 8,
+        door: Door | None = None,
+        tracing: bool = False,
+    ) -> None:
+        self.student = student
+        self.concurrency = concurrency
+        self._door = door
+        self._tracing = tracing
+        self._contexts: WeakKeyDictionary[asyncio.AbstractEventLoop, Context] = WeakKeyDictionary()
+        self._thread: LoopThread | None = None
+
+    def context(self) -> Context:
+        """Return the context of the running loop: the student, a door, and the clients made so far."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._contexts:
+            self._contexts[loop] = Context(
+                student=student_model(self.student),
+                door=self._door or Door(concurrency=self.concurrency),
+                tracing=self._tracing,
+            )
+        return self._contexts[loop]
+
+    async def ainvoke(self, agent: Network, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Run one example and return the agent's output.
+
+        Raises:
+            UsageError: when the inputs do not fit the agent.
+            NodeError: when the example fails; names the node and the cause.
+            BudgetExceeded: when a cap of the door stops it.
+        """
+        from agentsym.runtime.forward import run
+
+        return _output(await run(agent, inputs, self.context()))
+
+    async def abatch(
+        self, agent: Network, inputs: Iterable[Mapping[str, Any]], *, return_exceptions: bool = False
+    ) -> list[Any]:
+        """Run many examples and return their outputs in order.
+
+        Args:
+            agent: the agent.
+            inputs: one mapping an example.
+            return_exceptions: put the error of a failed example in its place instead of raising it.
+        """
+        from agentsym.runtime.forward import run_many
+
+        rows = ((str(number), item) for number, item in enumerate(inputs))
+        outcomes = run_many(agent, rows, self.context(), concurrency=self.concurrency)
+        outputs: list[Any] = []
+        try:
+            async for outcome in outcomes:
+                try:
+                    outputs.append(_output(outcome))
+                except Exception as error:
+                    if not return_exceptions:
+                        raise
+                    outputs.append(error)
+        finally:
+            await outcomes.aclose()  # type: ignore[attr-defined]
+        return outputs
+
+    async def astream(self, agent: Network, inputs: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Run one example and yield `{node: output}` as each node ends, as langgraph's `updates` do."""
+        from agentsym.runtime.streaming import updates
+
+        async for update in updates(agent, inputs, self.context()):
+            yield update
+
+    async def aforward(self, agent: Network, inputs: Mapping[str, Any], *, example_id: str = "") -> Trajectory:
+        """Run one example and return its trajectory; a failed one is returned, not raised."""
+        from agentsym.runtime.forward import forward
+
+        return await forward(agent, inputs, self.context(), example_id=example_id)
+
+    async def aforward_many(
+        self, agent: Network, rows: Iterable[Any] | AsyncIterable[Any]
+    ) -> AsyncIterator[Trajectory]:
+        """Run many rows (pairs of id and inputs, or objects with both) and yield their trajectories in order."""
+        from agentsym.runtime.forward import forward_many
+
+        async for trajectory in forward_many(agent, rows, self.context(), concurrency=self.concurrency):
+            yield trajectory
+
+    def invoke(self, agent: Network, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Run one example and wait for it; see `ainvoke`."""
+        return self._loop().run(self.ainvoke(agent, inputs))
+
+    def batch(
+        self, agent: Network, inputs: Iterable[Mapping[str, Any]], *, return_exceptions: bool = False
+    ) -> list[Any]:
+        """Run many examples and wait for them; see `abatch`."""
+        return self._loop().run(self.abatch(agent, inputs, return_exceptions=return_exceptions))
+
+    def stream(self, agent: Network, inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Run one example and yield `{node: output}` as each node ends; see `astream`."""
+        return self._drain(self.astream(agent, inputs))
+
+    def forward(self, agent: Network, inputs: Mapping[str, Any], *, example_id: str = "") -> Trajectory:
+        """Run one example, wait for it, and return its trajectory; see `aforward`."""
+        return self._loop().run(self.aforward(agent, inputs, example_id=example_id))
+
+    def forward_many(self, agent: Network, rows: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Trajectory]:
+        """Run many rows and yield their trajectories in order; see `aforward_many`."""
+        return self._drain(self.aforward_many(agent, rows))
+
+    def close(self) -> None:
+        """End the session's thread and cancel what is still under way in it."""
+        if self._thread is not None:
+            self._thread.close()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def _loop(self) -> LoopThread:
+        if self._thread is None:
+            self._thread = LoopThread()
+        return self._thread
+
+    def _drain(self, items: AsyncIterator[Any]) -> Iterator[Any]:
+        """Hand out the items of an async iterator one by one, each computed when it is asked for."""
+        loop, end = self._loop(), object()
+        try:
+            while (item := loop.run(_next(items, end))) is not end:
+                yield item
+        finally:
+            loop.run(items.aclose())  # type: ignore[attr-defined]
+
+
+async def _next(items: AsyncIterator[Any], end: object) -> Any:
+    return await anext(items, end)
+
+
+def _output(outcome: Outcome) -> dict[str, Any]:
+    """Return the output of an example that went well, or raise why it did not."""
+    trajectory, error = outcome
+    if error is not None:
+        raise error
+    if trajectory.status == "capped":
+        path = " → ".join(step.node for step in trajectory.steps)
+        raise NodeError(
+            f"a cycle met its visit limit and has no way out ({path}); raise max_visits, or add an edge that leaves it"
+        )
+    return dict(trajectory.output)
