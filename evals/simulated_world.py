@@ -82,7 +82,7 @@ class StudentDouble:
     async def complete(self, request: Request) -> Reply:
         system, user = (message.content for message in request.messages[:2])
         node = next(node for node in NODES if re.search(_field(node), system))
-        received = re.findall(r"\w+ rule \d", user)
+        received = re.findall(r"go [a-z-]+ \d+|\w+ rule \d", user)
         own = [rule for rule in RULES[node] if f"- {rule}" in system.splitlines()]
         field = "answer" if node == "third" else f"{node}_done"
         return Reply(text=json.dumps({field: ", ".join([*received, *own]) or "nothing"}))
@@ -101,8 +101,10 @@ class TeacherDouble:
         self.chance = random.Random(f"teacher/{seed}")
         self.malformed, self.harmful = malformed, harmful
 
-    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
-        done = set(trajectory.output["answer"].split(", "))
+    async def loss(
+        self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict, **counted: Any
+    ) -> LossReport:
+        done = set(trajectory.output.get("answer", "").split(", "))
         violated = ", ".join(rule for rule in row.expected["answer"].split(", ") if rule not in done)
         return LossReport(
             example_id=row.id, score=verdict.score or 0.0, text=violated, requirement=violated, satisfied=not violated
@@ -164,7 +166,7 @@ def rows(seed: int, name: str, count: int) -> list[Row]:
     chance = random.Random(f"{name}/{seed}")
     drawn = [", ".join(sorted(chance.sample(EVERY_RULE, 4), key=EVERY_RULE.index)) for _ in range(count)]
     return [
-        Row(id=f"{name}-{number}", inputs={"task": "go"}, expected={"answer": needed})
+        Row(id=f"{name}-{number}", inputs={"task": f"go {name} {number}"}, expected={"answer": needed})
         for number, needed in enumerate(drawn)
     ]
 

@@ -12,14 +12,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-import agentsym.cli.diff
-import agentsym.cli.eval
-import agentsym.cli.new
-import agentsym.cli.optimize
-import agentsym.cli.run
-import agentsym.cli.runs
-import agentsym.cli.show
 from agentsym import __version__
+from agentsym.cli import diff, new, optimize, run, runs, show
+from agentsym.cli import eval as evaluation
 from agentsym.cli.screen import guarded
 
 __all__ = ["app"]
@@ -43,6 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help is there in a third of the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -62,10 +58,10 @@ def _main(
     """Agents that learn: networks whose weights are text and code, trained on examples."""
 
 
-app.command("optimize")(agentsym.cli.optimize.optimize)
-app.command("run")(agentsym.cli.run.run)
-app.command("eval")(agentsym.cli.eval.evaluate)
-app.command("show")(agentsym.cli.show.show)
-app.command("diff")(agentsym.cli.diff.diff)
-app.command("new")(agentsym.cli.new.new)
-app.add_typer(agentsym.cli.runs.app, name="runs")
+app.command("optimize")(optimize.optimize)
+app.command("run")(run.run)
+app.command("eval")(evaluation.evaluate)
+app.command("show")(show.show)
+app.command("diff")(diff.diff)
+app.command("new")(new.new)
+app.add_typer(runs.app, name="runs")

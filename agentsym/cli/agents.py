@@ -66,6 +66,20 @@ def find_agent(name: str) -> Found:
     raise UsageError(_not_found(name))
 
 
+def check_models(agent: Network) -> None:
+    """Find out before the first call whether somebody answers for the models that nodes name themselves.
+
+    Raises:
+        UsageError: nobody does, for one of them.
+    """
+    from agentsym.models.resolve import resolve
+    from agentsym.network.parameters import Option
+
+    for path, parameter in agent.parameters().items():
+        if path.endswith("/model") and isinstance(parameter, Option):
+            resolve(parameter.value)
+
+
 def shipped_pipelines() -> list[str]:
     """Return the names of the pipelines that ship with agentsym."""
     return sorted(file.parent.name for file in shipped_folder("pipelines").glob(f"*/{CODE}"))
@@ -76,7 +90,9 @@ def _in_folder(folder: Path, name: str) -> Found:
         return _saved(folder / SAVED, name)._replace(reference=str(folder.resolve()))
     if (folder / CODE).is_file():
         return _in_file(folder / CODE, NAME, name)._replace(reference=str(folder.resolve()))
-    shipped = "; the shipped pipeline of that name is found from any other folder" if name in shipped_pipelines() else ""
+    shipped = (
+        "; the shipped pipeline of that name is found from any other folder" if name in shipped_pipelines() else ""
+    )
     raise UsageError(f"{folder} is a folder, but there is neither an {SAVED} nor an {CODE} in it{shipped}")
 
 
@@ -100,7 +116,9 @@ def _in_module(module: str, attribute: str, name: str) -> Found:
     try:
         loaded = importlib.import_module(module)
     except Exception as error:
-        raise UsageError(f"{name}: the module {module!r} cannot be imported ({type(error).__name__}: {error})") from error
+        raise UsageError(
+            f"{name}: the module {module!r} cannot be imported ({type(error).__name__}: {error})"
+        ) from error
     return Found(_agent_of(loaded, attribute, module), name, name)
 
 

@@ -33,7 +33,7 @@ def show_plan(plan: Plan, found: Found, caps: Caps, as_json: bool) -> None:
         "optimizer": f"{document['optimizer']}, gate {document['gate']}",
         "steps": f"at most {document['steps']}, of {document['batch']} rows",
         "calls": ", ".join(f"{phase} {number(count)}" for phase, count in document["calls"].items() if count),
-        "in all": f"at most {number(document['calls_in_all'])} model calls (retries and tool calls come on top)",
+        "in all": f"at most {number(document['calls_in_all'])} model calls{_free(plan)}; retries and tool calls on top",
         "caps": _caps(caps),
         "out": document["out"],
     }
@@ -78,6 +78,12 @@ def _document(plan: Plan, trainer: Trainer, caps: Caps) -> dict[str, Any]:
         "caps": {"max_calls": caps.max_calls, "max_seconds": caps.max_seconds, "concurrency": caps.concurrency},
         "out": str(plan.destination("ID")),
     }
+
+
+def _free(plan: Plan) -> str:
+    from agentsym.cli.plan import EMBEDDED
+
+    return " of the embedded model, which cost nothing" if plan.student == plan.teacher == EMBEDDED else ""
 
 
 def _caps(caps: Caps) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentsym.cli import options
-from agentsym.cli.screen import emit, say, screen, warn
+from agentsym.cli.screen import emit, say, warn
 from agentsym.errors import BudgetExceeded, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentsym.learning.run import Run
 
 ROWS = "Rows to {}: JSONL, CSV or Parquet"
-BESIDE = " [default: data/{}.jsonl beside the agent]."
+BESIDE = " (default: data/{}.jsonl beside the agent)."
 EXIT_CODES = {"budget": 3, "interrupted": 130, "failed": 1}
 
 
@@ -30,9 +30,7 @@ def _file(purpose: str, default: str = "") -> Any:
 
 
 def optimize(
-    agent: Annotated[
-        str | None, typer.Argument(metavar="AGENT", help=options.AGENT_HELP, show_default=False)
-    ] = None,
+    agent: Annotated[str | None, typer.Argument(metavar="AGENT", help=options.AGENT_HELP, show_default=False)] = None,
     train: Annotated[Path | None, _file("learn from", "train")] = None,
     val: Annotated[Path | None, _file("decide by", "val")] = None,
     test: Annotated[Path | None, _file("report on", "test")] = None,
@@ -45,31 +43,42 @@ def optimize(
     ] = None,
     student: options.Student = None,
     teacher: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="The model that criticises and rewrites [default: embedded].")
+        str | None, typer.Option(metavar="MODEL", help="The model that criticises and rewrites (default: embedded).")
     ] = None,
-    optimizer: Annotated[str | None, typer.Option(metavar="NAME", help="paper [default: paper].")] = None,
+    optimizer: Annotated[str | None, typer.Option(metavar="NAME", help="paper (default: paper).")] = None,
     gate: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="paper, strict, validated or always [default: validated, if there are rows]."),
+        typer.Option(
+            metavar="NAME", help="paper, strict, validated or always (default: validated, if there are rows)."
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(metavar="N", help="Most steps [default: 20].")] = None,
-    batch: Annotated[int | None, typer.Option(metavar="N", help="Rows a step [default: 4; embedded teacher: all].")] = None,
-    lr: Annotated[float | None, typer.Option(metavar="X", help="Share of a parameter that one step may change.")] = None,
-    patience: Annotated[int | None, typer.Option(metavar="N", help="Stop after N steps without gain [default: 5].")] = None,
+    steps: Annotated[int | None, typer.Option(metavar="N", help="Most steps (default: 20).")] = None,
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", help="Rows a step (default: 4; embedded teacher: all).")
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(metavar="X", help="Share of a parameter that one step may change.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(metavar="N", help="Stop after N steps without gain (default: 5).")
+    ] = None,
     target: Annotated[float | None, typer.Option(metavar="S", help="Stop at this validation score.")] = None,
     concurrency: options.Concurrency = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seeds batches and splits [default: 0].")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seeds batches and splits (default: 0).")] = None,
     max_calls: Annotated[int | None, typer.Option(metavar="N", help="Cap on model calls.")] = None,
     max_seconds: Annotated[float | None, typer.Option(metavar="S", help="Start no model call after S seconds.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, without any model call.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the best agent [default: runs/ID].")
+        Path | None, typer.Option(metavar="DIR", help="Folder for the best agent (default: runs/ID).")
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run: its id, or last.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train AGENT on examples: run, criticise, propose edits, keep what scores better on held-out rows."""
-    from agentsym.cli.agents import find_agent
+    """Train AGENT on examples.
+
+    Each step runs a batch, finds what went wrong and where, proposes edits, and keeps them if they score better.
+    """
+    from agentsym.cli.agents import check_models, find_agent
     from agentsym.cli.plan import Caps, Plan
 
     caps = Caps(max_calls, max_seconds, concurrency or Caps().concurrency)
@@ -96,6 +105,7 @@ def optimize(
     if agent is None:
         raise UsageError("name the AGENT to train (a folder, file.py:name, a shipped pipeline), or a run with --resume")
     found = find_agent(agent)
+    check_models(found.agent)
     plan = Plan.made(found, given)
     _warn_of_other_models(found, plan)
     if dry_run:

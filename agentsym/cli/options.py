@@ -13,16 +13,16 @@ AGENT_HELP = "A folder, a YAML file, file.py:name, module:name, or a shipped pip
 
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help=AGENT_HELP, show_default=False)]
 Student = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="The model that runs the prompt nodes [default: embedded].")
+    str | None, typer.Option(metavar="MODEL", help="The model that runs the prompt nodes (default: embedded).")
 ]
-Metric = Annotated[str | None, typer.Option(metavar="NAME", help="exact, f1 or file.py:function [default: exact].")]
+Metric = Annotated[str | None, typer.Option(metavar="NAME", help="exact, f1 or file.py:function (default: exact).")]
 Map = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="COLUMN=FIELD", help="Take a field from a column of another name; repeatable."),
 ]
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that holds the agent's one label.")]
 Concurrency = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Examples and model calls in flight [default: 8].")
+    int | None, typer.Option(metavar="N", min=1, help="Examples and model calls in flight (default: 8).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 

@@ -84,7 +84,9 @@ class Plan(Frozen):
             if kind not in flags and file is not None:
                 flags[kind] = str(file)
         if "train" not in flags:
-            place = f"there is no {found.folder / 'data'}/train.jsonl" if found.folder else "a module has no data folder"
+            place = (
+                f"there is no {found.folder / 'data'}/train.jsonl" if found.folder else "a module has no data folder"
+            )
             raise UsageError(f"{found.name}: nothing to train on ({place}); give a file with --train")
         if "judge" in flags:
             flags["judge"] = _text_or_file(flags["judge"])
@@ -151,4 +153,6 @@ def check_destination(plan: Plan, found: Found) -> None:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        raise UsageError(f"{out}: nothing can be written there ({error.strerror}); choose another with --out") from error
+        raise UsageError(
+            f"{out}: nothing can be written there ({error.strerror}); choose another with --out"
+        ) from error

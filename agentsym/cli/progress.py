@@ -32,13 +32,14 @@ class Progress:
         self.run_id: str | None = None
         self._steps = steps
         self._begun = time.monotonic()
-        self._said = self._begun
+        self._said = self._stepping = self._begun
         self._console = aside()
         self._scores: list[float] = []
         self._accepted = self._rejected = self._step = self._first_step = 0
         self._batch: float | None = None
         self._usage: Any = None
         self._rows: tuple[str, int, int] = ("", 0, 0)
+        self._verdict = ""
         self._live: Any = None
 
     def __enter__(self) -> Self:
@@ -83,19 +84,21 @@ class Progress:
         self._accepted += decision.accept
         self._rejected += not decision.accept
         verdict = "accepted" if decision.accept else "rejected"
-        self._line(
-            f"step {data['step'] + 1}: {verdict}, {data['edits']} edits, {decision.before:.3f} → {decision.after:.3f} "
-            f"({decision.reason}){self._used()}"
+        self._verdict = (
+            f"{verdict} {data['edits']} edits: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}"
         )
 
     def _on_checkpoint(self, data: Mapping[str, Any]) -> None:
         state, self._usage = data["state"], data["usage"]
-        if not self._scores:
-            self._first_step = state.step
-            if state.val:
-                self._line(f"validation before: {state.best_score:.3f}")
         self._step = state.step
-        self._scores.append(state.best_score if state.val else self._batch or state.best_score)
+        validation = f"validation {state.best_score:.3f}; " if state.val else ""
+        if not self._scores:
+            self._first_step, self._stepping = state.step, time.monotonic()
+            self._line(f"before: {validation}{self._spent()}")
+        else:
+            self._line(f"step {state.step}: {self._verdict or 'nothing proposed'}; {validation}{self._spent()}")
+        self._verdict = ""
+        self._scores.append(state.best_score if state.val or self._batch is None else self._batch)
 
     def _on_stop(self, data: Mapping[str, Any]) -> None:
         self._line(f"stopped: {data['reason']}")
@@ -109,18 +112,13 @@ class Progress:
         phase = self._rows[0]
         return "scoring the first version" if phase == "gate" and not self._scores else PHASES.get(phase, phase)
 
-    def _used(self) -> str:
-        if self._usage is None:
-            return ""
-        return f"; {number(self._usage.calls)} calls, {span(time.monotonic() - self._begun)}"
-
     def _panel(self) -> RenderableType:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
-        phase, done, total = self._rows
+        _, done, total = self._rows
         head = Text.assemble(
             (f"step {min(self._step + 1, self._steps)} of at most {self._steps}  ", "bold"),
             (curve(self._scores), "cyan"),
@@ -134,15 +132,15 @@ class Progress:
         return Group(head, bar, Text(self._spent(), style="dim"))
 
     def _spent(self) -> str:
-        seconds = time.monotonic() - self._begun
-        parts = [span(seconds)]
+        now = time.monotonic()
+        parts = [span(now - self._begun)]
         if self._usage is not None:
             usage = self._usage
             parts = [f"{number(usage.calls)} calls", f"{number(usage.tokens)} tokens", dollars(usage.usd), *parts]
         done = self._step - self._first_step
         if done > 0 and self._step < self._steps:
-            parts.append(f"at most {span(seconds / done * (self._steps - self._step))} to go")
-        return " · ".join(parts)
+            parts.append(f"at most {span((now - self._stepping) / done * (self._steps - self._step))} to go")
+        return ", ".join(parts)
 
 
 def curve(scores: list[float]) -> str:

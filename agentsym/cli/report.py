@@ -5,13 +5,12 @@ The document is made first and the tables are drawn from it, so both always say 
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentsym.cli.screen import dollars, interval, number, screen, short, span
+from agentsym.cli.screen import as_json_line, dollars, interval, number, screen, short, span
 
 if TYPE_CHECKING:
     from agentsym.learning.protocols import Row
@@ -64,7 +63,9 @@ def learned(first: Network, best: Network) -> dict[str, list[str]]:
                 found["definitions"] += [f"{item.label}: {item.definition}" for item in new]
             case Examples():
                 new_examples = [item for item in parameter.value if item not in known]
-                found["examples"] += [f"{_json(item.input)} => {_json(item.output)}" for item in new_examples]
+                found["examples"] += [
+                    f"{as_json_line(item.input)} => {as_json_line(item.output)}" for item in new_examples
+                ]
             case Text() if old != parameter:
                 found["instructions"].append(f"{path}: {parameter.value}")
     return found
@@ -72,12 +73,9 @@ def learned(first: Network, best: Network) -> dict[str, list[str]]:
 
 def next_commands(name: str, out: Path, rows: Sequence[Row]) -> list[str]:
     """Return what one types next: what was learned, and trying it on a row."""
-    inputs = [_json(row.inputs) for row in rows[:50]]
+    inputs = [as_json_line(row.inputs) for row in rows[:50]]
     example = min(inputs, key=len, default="{}")
-    try:
-        folder = str(out.relative_to(Path.cwd()))
-    except ValueError:
-        folder = str(out)
+    folder = _from_here(out)
     tried = shlex.quote(example) if len(example) <= EXAMPLE_CHARS else "JSON"
     return [
         f"agentsym diff {shlex.quote(name)} {shlex.quote(folder)}",
@@ -94,7 +92,7 @@ def show_report(document: Mapping[str, Any]) -> None:
         console.print(scores_table(document))
     console.print(usage_table(document["usage"]))
     _taste(document["learned"])
-    console.print(f"best agent: {document['out']}", soft_wrap=True)
+    console.print(f"best agent: {_from_here(Path(document['out']))}", soft_wrap=True)
     for text in document["warnings"]:
         console.print(f"warning: {text}", style="yellow", soft_wrap=True)
     console.print("next:", style="bold")
@@ -181,6 +179,11 @@ def _tested(tested: Tested) -> dict[str, Any]:
     }
 
 
+def _from_here(path: Path) -> str:
+    """Return a path as one would type it here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def _usage(usage: Usage) -> dict[str, Any]:
     return {**usage.model_dump(), "tokens": usage.tokens}
 
@@ -193,7 +196,3 @@ def _table(*columns: str, title: str = "") -> Any:
     for place, column in enumerate(columns):
         table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     return table
-
-
-def _json(values: Mapping[str, Any]) -> str:
-    return json.dumps(dict(values), ensure_ascii=False, default=str)

@@ -10,22 +10,25 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from agentsym.errors import AgentsymError
 
+PIPE_WIDTH = 120
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 def screen() -> Console:
-    """Return the console for results."""
+    """Return the console for results; where they go to a file or a pipe, tables get more room than a terminal's 80."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False)
+    wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    return Console(highlight=False, markup=False, width=wide)
 
 
 def aside() -> Console:
@@ -84,6 +87,8 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, AgentsymError):
         return str(error), error.exit_code
     if hasattr(error, "format_message"):  # typer's own, of a flag or an argument
+        if not error.format_message():  # no argument at all: the help has been printed
+            return "", 2
         context = getattr(error, "ctx", None)
         hint = f" (`{context.command_path} --help` shows all)" if context is not None else ""
         return f"{error.format_message()}{hint}", 2
@@ -94,10 +99,11 @@ def _told(error: Exception) -> tuple[str, int]:
 
 def _failed(message: str, code: int, as_json: bool) -> int:
     try:
-        if as_json:
+        if message and as_json:
             emit({"error": message})
             sys.stdout.flush()
-        say(f"error: {message}", "red")
+        if message:
+            say(f"error: {message}", "red")
     except BrokenPipeError:
         _closed_pipe()
     return code
@@ -141,6 +147,6 @@ def interval(low: float, high: float) -> str:
     return f"{low:+.3f} to {high:+.3f}"
 
 
-def flat(values: Mapping[str, Any]) -> str:
-    """Write field → value on one line, as JSON."""
-    return json.dumps(dict(values), ensure_ascii=False, default=str)
+def as_json_line(value: Any) -> str:
+    """Write a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -189,8 +189,9 @@ def _is_visible(network: Network, node: str, field: str) -> bool:
 
 
 def _error_evidence(step: Step, trajectory: Trajectory, loss: LossReport) -> str:
-    evidence = f"This step failed: {step.error or trajectory.error or 'no reason was recorded'}"
-    return f"{evidence}\n{loss.requirement}" if loss.requirement and loss.requirement not in evidence else evidence
+    error = step.error or trajectory.error or "no reason was recorded"
+    wanted = [] if error in loss.requirement else [loss.requirement]
+    return "\n".join([f"This step failed: {error}", *filter(None, wanted)])
 
 
 def _unasked(step: Step, loss: LossReport, *, satisfied: bool) -> Gradient:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from agentsym.learning.backward import learnable_at
 from agentsym.learning.gate import Rows
+from agentsym.learning.optimizers.limits import parameters_allowed
 from agentsym.learning.settings import Settings
 from agentsym.models.protocol import Phase
 from agentsym.network.network import Network
@@ -28,11 +29,10 @@ def estimate_calls(
 ) -> dict[Phase, int]:
     """Return phase → model calls, if every step is done, every component gets suggestions and nothing is cached.
 
-    With n prompt nodes, B rows a step, c learnable components, V held-out rows that the gate looks at, T test rows,
-    k samples, and p = 1 where the teacher scores (else 0), a step costs: forward nB, loss B, backward one call for each
-    row and node that can still improve something, updates c, gate k(n + p) for each row that it looks at. Once a run,
-    the gate's held-out rows (`gate`) and twice the test rows (`test`) are scored. Retries and tool calls come on top,
-    conditional edges take off.
+    With n prompt nodes, B rows a step, c learnable components, k samples, and p = 1 where the teacher scores (else 0),
+    a step costs: forward nB, loss B, backward one call for each row and node that can still improve something, updates
+    ⌈lr c⌉, gate k(n + p) for each row that it looks at. Once a run, the gate's held-out rows (`gate`) and twice the
+    test rows (`test`) are scored. Retries and tool calls come on top, conditional edges take off.
 
     Args:
         network: the agent.
@@ -53,7 +53,7 @@ def estimate_calls(
         "forward": settings.steps * batch * nodes,
         "loss": settings.steps * batch * comments,
         "backward": settings.steps * batch * _reached(network) * teacher_asks,
-        "optimizer": settings.steps * _components(network) * teacher_asks,
+        "optimizer": settings.steps * parameters_allowed(_components(network), settings.lr) * teacher_asks,
         "gate": once * (held_out + settings.steps * rescored * tried),
         "test": 2 * once * (rows.get("test", 0) or rows.get("val", 0)),
     }

@@ -16,7 +16,8 @@ from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.network.network import Network
 from agentsym.network.records import LossReport
 from agentsym.runtime.context import Context
-from agentsym.runtime.forward import forward, in_order
+from agentsym.runtime.forward import run as run_example
+from agentsym.runtime.ordered import in_order
 
 Progress = Callable[[int, int], None]
 
@@ -31,6 +32,7 @@ class Evaluator:
         door: the one way to any model.
         concurrency: examples in flight.
         comments: who writes the text of a loss that the metric has scored.
+        supervised: whether the teacher sees the labels.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Evaluator:
         door: Door,
         concurrency: int = 8,
         comments: Literal["teacher", "metric"] = "teacher",
+        supervised: bool = True,
     ) -> None:
         self.student = student
         self.teacher = teacher
@@ -49,6 +52,7 @@ class Evaluator:
         self.door = door
         self.concurrency = concurrency
         self.comments = comments
+        self.supervised = supervised
 
     async def evidence(
         self, network: Network, rows: Sequence[Row], *, progress: Progress | None = None
@@ -90,9 +94,23 @@ class Evaluator:
         context = Context(student=self.student, door=self.door, phase=phase, rollout=rollout)
 
         async def run(row: Row) -> Evidence:
-            trajectory = await forward(network, row.inputs, context, example_id=row.id)
-            verdict = await self._verdict(row, trajectory.output) if trajectory.status == "ok" else Verdict(score=None)
-            report = await loss(self.teacher, network, trajectory, row, verdict, comments=comments)
+            trajectory, error = await run_example(network, row.inputs, context, example_id=row.id)
+            if trajectory.status == "budget" and error is not None:
+                raise error
+            verdict = Verdict(score=None)
+            if self.metric is not None and trajectory.status != "error":
+                verdict = await evaluate(self.metric, row, trajectory.output)
+            report = await loss(
+                self.teacher,
+                network,
+                trajectory,
+                row,
+                verdict,
+                comments=comments,
+                supervised=self.supervised,
+                phase="loss" if phase == "forward" else phase,
+                rollout=rollout,
+            )
             return Evidence(row=row, trajectory=trajectory, loss=report)
 
         done = 0
@@ -101,9 +119,6 @@ class Evaluator:
             if progress is not None:
                 progress(done, len(rows))
             yield item
-
-    async def _verdict(self, row: Row, output: dict[str, object]) -> Verdict:
-        return await evaluate(self.metric, row, output) if self.metric else Verdict(score=None)
 
 
 def _averaged(reports: Sequence[LossReport]) -> LossReport:

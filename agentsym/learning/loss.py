@@ -10,6 +10,7 @@ from typing import Literal
 
 from agentsym.errors import OutputError
 from agentsym.learning.protocols import Row, Teacher, Verdict
+from agentsym.models.protocol import Phase
 from agentsym.network.network import Network
 from agentsym.network.records import LossReport, Trajectory
 
@@ -25,6 +26,8 @@ async def loss(
     *,
     comments: Literal["teacher", "metric"] = "teacher",
     supervised: bool = True,
+    phase: Phase = "loss",
+    rollout: int = 0,
 ) -> LossReport:
     """Return the loss of one run (paper, Eq. 1: L = LLM(P_loss(τ))).
 
@@ -39,6 +42,8 @@ async def loss(
         row: the example.
         verdict: what the metric says.
         comments: `metric` takes the verdict's text and asks nobody, where there is a score.
+        phase: what the teacher's calls are counted as.
+        rollout: number of an independent judgement of the same run.
         supervised: False withholds from the teacher the labels and the metric's text, which may quote them.
 
     Raises:
@@ -56,7 +61,7 @@ async def loss(
     if not supervised and not failed:
         verdict = verdict.model_copy(update={"text": ""})
     try:
-        report = await teacher.loss(network, trajectory, row, verdict)
+        report = await teacher.loss(network, trajectory, row, verdict, phase=phase, rollout=rollout)
     except OutputError:
         if verdict.score is None:
             raise

@@ -79,7 +79,7 @@ def bounded(merged: MergedGradient, *, least: int = 8, max_chars: int = 12_000) 
     """
     first, more = _rounds(merged.items)
     kept = first + more[: max(0, max(least, len(first)) - len(first))]
-    while len(kept) > max(1, len(first)) and _common_limit(_texts(kept), max_chars) < 240:
+    while len(kept) > max(1, len(first)) and _cut_below(240, _texts(kept), max_chars):
         kept.pop()
     texts = fit(_texts(kept), max_chars)
     shortened = iter(texts)
@@ -171,6 +171,12 @@ def _rounds(items: Sequence[MergedItem]) -> tuple[list[MergedItem], list[MergedI
 
 def _texts(items: Sequence[MergedItem]) -> list[str]:
     return [text for item in items for text in (item.analysis, *(s.advice for s in item.suggestions))]
+
+
+def _cut_below(length: int, texts: Sequence[str], max_chars: int) -> bool:
+    """Whether fitting the texts would leave one of them with fewer than `length` characters of more."""
+    limit = _common_limit(texts, max_chars)
+    return limit < length and any(len(text) > limit for text in texts)
 
 
 def _common_limit(texts: Sequence[str], max_chars: int) -> int:

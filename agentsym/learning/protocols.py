@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from agentsym.models.protocol import Phase
 from agentsym.network.canonical import Frozen
 from agentsym.network.edits import Edit
 from agentsym.network.network import Network
@@ -128,8 +129,20 @@ class Trial(Frozen):
 class Teacher(Protocol):
     """Writes losses, gradients and edits. Raises OutputError where it has no legal answer."""
 
-    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
-        """Say what is wrong with a run and what was wanted; score it where `verdict.score` is None (paper, Eq. 1)."""
+    async def loss(
+        self,
+        network: Network,
+        trajectory: Trajectory,
+        row: Row,
+        verdict: Verdict,
+        *,
+        phase: Phase = "loss",
+        rollout: int = 0,
+    ) -> LossReport:
+        """Say what is wrong with a run and what was wanted; score it where `verdict.score` is None (paper, Eq. 1).
+
+        Calls are counted under `phase`; another `rollout` is another, independent judgement.
+        """
         ...
 
     async def gradient(

@@ -30,6 +30,7 @@ class Settings(Frozen):
         rescore_base: score the base anew at each gate instead of remembering its scores.
         order: how back-propagation walks (`reverse`; the others are ablations).
         comments: who writes the text of a loss that a metric has scored: the teacher, or the metric at no call.
+        supervised: whether the teacher sees the labels; without, it learns from what it thinks of the outputs.
         failing_share: a batch with more failed runs than this is not learned from; three in a row end the run.
     """
 
@@ -46,6 +47,7 @@ class Settings(Frozen):
     rescore_base: bool = False
     order: Literal["reverse", "forward", "last"] = "reverse"
     comments: Literal["teacher", "metric"] = "teacher"
+    supervised: bool = True
     failing_share: float = Field(default=0.2, ge=0.0, le=1.0)
 
     @classmethod

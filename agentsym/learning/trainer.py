@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentsym.errors import BudgetExceeded, UsageError
-from agentsym.learning.backward import backward
+from agentsym.learning.backward import backward, together
 from agentsym.learning.dataset import Source
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.gate import TIE, gate_named, mean
@@ -41,6 +41,7 @@ from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
+from agentsym.network.nodes import AgentNode, PromptNode
 from agentsym.network.records import LossReport
 from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
@@ -150,9 +151,11 @@ class Trainer:
         error is written down and raised, and the run can be resumed.
 
         Raises:
-            UsageError: the run to resume is not there, or agent, data or settings are not those it began with.
-            BudgetExceeded: the caps cannot even pay the first step; nothing was sent.
+            UsageError: the caps cannot pay the first step (nothing was sent), or the run to resume is not there, or
+                agent, data or settings are not those it began with.
         """
+        if resume is None:
+            self._require_first_step()
         store = self._store or Store.open()
         journal, state = self._open(store, resume)
         try:
@@ -161,12 +164,23 @@ class Trainer:
             if self._store is None:
                 store.close()
 
+    def _require_first_step(self) -> None:
+        """Refuse caps under what the baseline and the first batch need, before anything is sent or written."""
+        self._make_parts()
+        rows = [*self.sampler.batch(self.sets.train, 0), *(row for own in self._gate_rows().values() for row in own)]
+        needed = calls_per_example(self.agent) * len(rows)
+        cap = self._budget.max_calls
+        if (cap is not None and cap < needed) or self._budget.max_seconds == 0:
+            raise UsageError(
+                f"the caps cannot pay the first step: it needs {needed} model calls ({len(rows)} rows); "
+                "allow more with --max-calls and --max-seconds, or take a smaller --batch"
+            )
+
     def _open(self, store: Store, resume: str | None) -> tuple[Journal, State | None]:
         """Make what needs a door, and begin or reopen the journal."""
         self._make_parts()
         if resume is None:
             journal, state = Journal.begin(store, new_run_id(), self.agent.name, self._config()), None
-            journal.version(self.agent, parent=None)
         else:
             journal, state, self.door.ledger = Journal.reopen(store, resume, self._config())
         self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
@@ -191,6 +205,7 @@ class Trainer:
             door=self.door,
             concurrency=self.concurrency,
             comments=self.settings.comments,
+            supervised=self.settings.supervised,
         )
 
     def _config(self) -> dict[str, Any]:
@@ -235,6 +250,7 @@ class Trainer:
 
     async def _begin(self, journal: Journal) -> State:
         """Score the first version and write the first checkpoint."""
+        journal.version(self.agent, parent=None)
 
         async def score() -> Baseline:
             looked_at = self._gate_rows()
@@ -291,7 +307,7 @@ class Trainer:
             backward(self.teacher, base, item.trajectory, item.loss, lr=lr, order=self.settings.order)
             for item in evidence
         ]
-        return Gradients(rows=tuple(await asyncio.gather(*walks)))
+        return Gradients(rows=tuple(await together(walks)))
 
     async def _propose(self, base: Network, evidence: Sequence[Evidence], state: State) -> Proposal:
         return await self.optimizer.propose(base, evidence, lr=state.lr, history=state.history)
@@ -381,6 +397,14 @@ class Trainer:
 
     def _progress(self, phase: str) -> Callable[[int, int], None]:
         return lambda done, total: self.watch("rows", {"phase": phase, "done": done, "total": total})
+
+
+def calls_per_example(network: Network) -> int:
+    """Return the fewest model calls that one example needs (where the way may fork, one)."""
+    if any(edge.when is not None for edge in network.edges):
+        return 1
+    inner = sum(calls_per_example(node.agent) for node in network.nodes if isinstance(node, AgentNode))
+    return inner + sum(isinstance(node, PromptNode) for node in network.nodes)
 
 
 def _table(rows: Sequence[Row], reports: Sequence[LossReport]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import PrivateAttr, field_validator, model_validator
+from pydantic import PrivateAttr, model_validator
 
 from agentsym.errors import NetworkError
 from agentsym.network.canonical import Frozen, FrozenDict, Json, canonical_json, content_hash
@@ -30,6 +30,15 @@ class When(Frozen):
     field: str
     op: Literal["eq", "ne", "in", "contains", "lt", "gt", "exists"] = "eq"
     value: Json = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_pair(cls, data: Any) -> Any:
+        """Accept `{"intent": "refund"}` for a field that equals a value."""
+        if isinstance(data, Mapping) and len(data) == 1 and "field" not in data:
+            ((field, value),) = data.items()
+            return {"field": field, "value": value}
+        return data
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Evaluate the condition on the fields written so far; a field that is not there holds nothing."""
@@ -69,14 +78,6 @@ class Edge(Frozen):
             return data
         source, target, *rest = data
         return {"source": source, "target": target, "when": rest[0] if rest else None}
-
-    @field_validator("when", mode="before")
-    @classmethod
-    def _from_pair(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and len(data) == 1 and "field" not in data:
-            ((field, value),) = data.items()
-            return {"field": field, "value": value}
-        return data
 
 
 class Network(Frozen):

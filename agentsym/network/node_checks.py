@@ -27,7 +27,7 @@ def check_node(node: AnyNode, tools: set[str]) -> Iterator[Problem]:
     for name, count in fields.items():
         if count > 1:
             yield Problem("duplicate_field", node.id, f"it writes {name!r} {count} times; keep one")
-    if not isinstance(node, PromptNode):
+    if isinstance(node, ToolNode | FunctionNode):
         for field in node.output:
             if field.type == "choice":
                 message = f"{field.name!r}: only prompt nodes have choice fields; use the type string"

@@ -60,6 +60,11 @@ class Definition(Frozen):
     label: str
     definition: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_label(cls, data: Any) -> Any:
+        return {"label": data} if isinstance(data, str) else data
+
     @property
     def id(self) -> str:
         """The label: definitions are addressed by it."""

@@ -14,9 +14,10 @@ from typing import Any
 from agentsym.errors import NetworkError, NodeError, SandboxError
 from agentsym.network.fields import Field
 from agentsym.network.network import Network
-from agentsym.network.nodes import FunctionNode, Tool, ToolNode, signature_fields
+from agentsym.network.nodes import FunctionNode, ToolNode
 from agentsym.network.parameters import Code, Number, Option, Parameter, Text
 from agentsym.network.records import ToolCall
+from agentsym.network.tool import Tool, signature_fields
 from agentsym.runtime.recorder import Visit
 from agentsym.runtime.values import check_fields, pick, plain
 
@@ -38,7 +39,7 @@ class ToolRunner:
             )
         self.tool = tool
         self._function = tool.function()
-        self._required = _required(self._function) & {field.name for field in tool.arguments}
+        self._required = {field.name for field in tool.arguments if field.required}
         self._parameters = declared(tool.parameters, self._function)
 
     async def __call__(self, arguments: Mapping[str, Any]) -> Any:
@@ -59,7 +60,9 @@ class ToolRunner:
     def _check(self, arguments: Mapping[str, Any]) -> None:
         known = {field.name for field in self.tool.arguments}
         if unknown := sorted(arguments.keys() - known):
-            raise NodeError(f"tool {self.tool.name!r} takes no {', '.join(unknown)}; it takes {', '.join(sorted(known))}")
+            raise NodeError(
+                f"tool {self.tool.name!r} takes no {', '.join(unknown)}; it takes {', '.join(sorted(known))}"
+            )
         if missing := sorted(self._required - arguments.keys()):
             raise NodeError(f"tool {self.tool.name!r} needs {', '.join(missing)}, which nobody gives it")
         check_fields(arguments, self.tool.arguments, f"tool {self.tool.name!r}: argument")
@@ -143,7 +146,8 @@ class FunctionWork:
 
 async def call(function: Callable[..., Any], arguments: Mapping[str, Any], inline: bool, *first: Any) -> Any:
     """Call a function, sync or async; a sync one in a worker thread unless `inline`."""
-    if inline or inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+    if inline or is_async:
         result = function(*first, **arguments)
     else:
         result = await asyncio.to_thread(function, *first, **arguments)
@@ -179,12 +183,3 @@ def declared(parameters: Mapping[str, Parameter], function: Callable[..., Any] |
         elif not isinstance(parameter, Code):
             values[name] = parameter.content
     return values
-
-
-def _required(function: Callable[..., Any]) -> set[str]:
-    return {
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }

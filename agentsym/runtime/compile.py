@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from agentsym.errors import UsageError
@@ -98,8 +98,8 @@ def compile(
         name=name or network.name,
     )
     made.stream_channels = list(dict.fromkeys([*(field.name for field in network.inputs), *network.outputs]))
-    # Twice: a visit that is one too many takes a super-step as well.
-    return made.with_config(recursion_limit=2 * sum(node.max_visits for node in network.nodes) + 4)
+    # A visit that is one too many takes a super-step as well, and so does a node that waits for another.
+    return made.with_config(recursion_limit=3 * sum(node.max_visits for node in network.nodes) + 4)
 
 
 def network_of(graph: Graph) -> Network:
@@ -117,10 +117,11 @@ def compiled(network: Network | Graph) -> Graph:
     """Return the graph of a network, compiled at most once: it is kept on the value itself."""
     if not isinstance(network, Network):
         return network
-    kept = network.__dict__.get(_KEPT)
+    private = network.__pydantic_private__
+    assert private is not None  # a network has private attributes; there it makes no difference to equality
+    kept = private.get(_KEPT)
     if kept is None or kept.network is not network:  # a copy with changes brings the original's graph along
-        kept = _Kept(network, compile(network))
-        network.__dict__[_KEPT] = kept
+        kept = private[_KEPT] = _Kept(network, compile(network))
     graph: Graph = kept.graph
     return graph
 
@@ -152,7 +153,7 @@ def _connect(graph: AgentGraph, network: Network, routes: Routes, *, begin: bool
     for node in network.nodes:
         if not routes.chosen(node.id):
             for target in routes.targets(node.id):
-                graph.add_edge(node.id, END if target == "__end__" else target)
+                graph.add_edge(node.id, target)
     for target, sources in routes.joins.items():
         graph.add_edge(list(sources), target)
 

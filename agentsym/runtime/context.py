@@ -12,7 +12,15 @@ from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.models.resolve import resolve
 
+Student = str | LanguageModel | None
+"""Who runs the prompt nodes: a model string, a model, or None for `AGENTSYM_STUDENT`, else the embedded reader."""
+
 DEFAULT_STUDENT = "embedded"
+_TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING")
+
+
+def _ambient_tracing() -> bool:
+    return any(os.environ.get(name) for name in _TRACING)
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class Context:
         rollout: number of an independent sample of the same inputs.
         record: whether steps are kept.
         tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
+        ambient_tracing: whether the environment asks LangSmith to trace; looked up once, not at every run.
         clients: the models that nodes name themselves, by name, made at first use.
     """
 
@@ -35,6 +44,7 @@ class Context:
     rollout: int = 0
     record: bool = True
     tracing: bool = False
+    ambient_tracing: bool = field(default_factory=_ambient_tracing, repr=False, compare=False)
     clients: dict[str, LanguageModel] = field(default_factory=dict, repr=False, compare=False)
 
     def model(self, name: str | None) -> LanguageModel:
@@ -46,7 +56,7 @@ class Context:
         return self.clients[name]
 
 
-def student_model(student: str | LanguageModel | None) -> LanguageModel:
+def student_model(student: Student) -> LanguageModel:
     """Return a model by string or as it is; None is `AGENTSYM_STUDENT`, else the embedded reader."""
     if student is None:
         student = os.environ.get("AGENTSYM_STUDENT") or DEFAULT_STUDENT

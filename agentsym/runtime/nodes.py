@@ -79,6 +79,8 @@ class NodeRunner(Runnable[Any, Any]):
         self._reads = reads(node)
         self._outside = tuple(field.name for field in node.output if field.name in network.outputs)
         self._chosen = routes.chosen(node.id)
+        self._awakes = routes.deferred.intersection(routes.targets(node.id))
+        self._waits_for = routes.waits_for.get(node.id, ())
         self._entry = node.id in routes.entries
         self._hashes = _hashes(node, network)
         self._nested: dict[str, Mapping[str, str]] = {}
@@ -94,6 +96,8 @@ class NodeRunner(Runnable[Any, Any]):
         before, last = visits.get(self._node.id, (0, -1))
         if before >= self._node.max_visits:
             return None  # a second way led here
+        if self._must_wait(state):
+            return Command(goto=self._node.id)
         super_step = config["metadata"]["langgraph_step"]
         recorder = config["configurable"].get(KEY) or self._default()
         visit = Visit(recorder, (*recorder.path, super_step, self._node.id), config)
@@ -107,8 +111,15 @@ class NodeRunner(Runnable[Any, Any]):
         }
         update = {RUN: run, **{name: output[name] for name in self._outside if name in output}}
         if not self._chosen:
+            if self._awakes:
+                run["awaited"] = dict.fromkeys(self._awakes, super_step)
             return update
         return self._go_on(visit, update, input, state, run)
+
+    def _must_wait(self, state: RunState) -> bool:
+        """Say whether a deferred node that leads to this one is waking in this very super-step."""
+        awaited, visits = state.get("awaited", {}), state.get("visits", {})
+        return any(awaited.get(node, -1) > visits.get(node, (0, -1))[1] for node in self._waits_for)
 
     async def _run(self, input: Any, state: RunState, visit: Visit) -> dict[str, Any]:
         """Read the inputs, do the work within the timeout, check the output, and keep the visit."""
@@ -176,6 +187,8 @@ class NodeRunner(Runnable[Any, Any]):
             run["routed"] = {target: list(visit.place[-2:]) for target in choice.targets}
         if choice.capped:
             visit.recorder.cap()
+        if awakes := self._awakes.intersection(choice.targets):
+            run["awaited"] = dict.fromkeys(awakes, visit.place[-2])
         return Command(update=update, goto=choice.targets)
 
     def _parameters(self, recorder: Recorder) -> Mapping[str, str]:

@@ -13,6 +13,8 @@ from typing import Any
 from agentsym.network.records import Message, Step, ToolCall, Usage
 from agentsym.runtime.context import Context
 
+_NO_USAGE = Usage()
+
 Place = tuple[Any, ...]
 """`(super-step, node)`, with those of the agent nodes around it in front."""
 
@@ -35,7 +37,7 @@ class Visit:
     tool_calls: list[ToolCall] = field(default_factory=list)
     raw: str = ""
     output: dict[str, Any] = field(default_factory=dict)
-    usage: Usage = Usage()
+    usage: Usage = _NO_USAGE
     seconds: float = 0.0
     error: str | None = None
     kept: bool = False

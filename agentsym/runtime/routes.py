@@ -6,7 +6,7 @@ node itself names its successors when it has run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agentsym.errors import NodeError
@@ -27,19 +27,24 @@ class Routes:
     Attributes:
         joins: node → the predecessors that it waits for by a list edge.
         deferred: nodes with `join="all"` whose predecessors need not all run: they wait until nothing else does.
+        waits_for: deferred node → the deferred nodes that lead to it, which would otherwise wake at the same time.
         entries: the nodes that START leads to.
     """
 
     def __init__(self, network: Network) -> None:
         self._limits = {node.id: node.max_visits for node in network.nodes}
         self._edges: dict[str, tuple[Edge, ...]] = {
-            source: _sorted(edge for edge in network.edges if edge.source == source) for source in (START, *self._limits)
+            source: network.out_edges(source) for source in (START, *self._limits)
         }
         self._sources = {node: [e.source for e in network.edges if e.target == node] for node in self._limits}
         self._reach = {node: self._reachable(node) for node in (START, *self._limits)}
         waiting = [node.id for node in network.nodes if node.join == "all" and len(self._inner_sources(node.id)) > 1]
         self.joins = {node: tuple(self._inner_sources(node)) for node in waiting if self._all_or_none_arrive(node)}
         self.deferred = frozenset(waiting) - self.joins.keys()
+        self.waits_for = {
+            node: tuple(o for o in self.deferred if node in self._reach[o] and o not in self._reach[node])
+            for node in self.deferred
+        }
         self.entries = frozenset(edge.target for edge in self._edges[START])
         for node in self.joins:  # what a list edge does is nobody's choice
             for source in self._sources[node]:
@@ -123,8 +128,3 @@ class Routes:
                     if arriving and arriving != sources:
                         return False
         return True
-
-
-def _sorted(edges: Iterator[Edge]) -> tuple[Edge, ...]:
-    """Sort by priority; within one, conditions first. Never by place: the version does not depend on it either."""
-    return tuple(sorted(edges, key=lambda edge: (edge.priority, edge.when is None, edge.target)))

@@ -6,16 +6,16 @@ It works the same with and without a running loop (a notebook has one), since sy
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 from agentsym.errors import NodeError
 from agentsym.models.door import Door
-from agentsym.models.protocol import LanguageModel
 from agentsym.network.network import Network
 from agentsym.network.records import Trajectory
-from agentsym.runtime.context import Context, student_model
+from agentsym.runtime.context import Context, Student, student_model
 from agentsym.runtime.loop import LoopThread
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Session:
 
     def __init__(
         self,
-        student: str | LanguageModel | None = None,
+        student: Student = None,
         *,
         concurrency: int = 8,
         door: Door | None = None,
@@ -86,9 +86,8 @@ class Session:
         from agentsym.runtime.forward import run_many
 
         rows = ((str(number), item) for number, item in enumerate(inputs))
-        outcomes = run_many(agent, rows, self.context(), concurrency=self.concurrency)
         outputs: list[Any] = []
-        try:
+        async with aclosing(run_many(agent, rows, self.context(), concurrency=self.concurrency)) as outcomes:
             async for outcome in outcomes:
                 try:
                     outputs.append(_output(outcome))
@@ -96,16 +95,15 @@ class Session:
                     if not return_exceptions:
                         raise
                     outputs.append(error)
-        finally:
-            await outcomes.aclose()  # type: ignore[attr-defined]
         return outputs
 
-    async def astream(self, agent: Network, inputs: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def astream(self, agent: Network, inputs: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Run one example and yield `{node: output}` as each node ends, as langgraph's `updates` do."""
         from agentsym.runtime.streaming import updates
 
-        async for update in updates(agent, inputs, self.context()):
-            yield update
+        async with aclosing(updates(agent, inputs, self.context())) as stream:
+            async for update in stream:
+                yield update
 
     async def aforward(self, agent: Network, inputs: Mapping[str, Any], *, example_id: str = "") -> Trajectory:
         """Run one example and return its trajectory; a failed one is returned, not raised."""
@@ -115,12 +113,13 @@ class Session:
 
     async def aforward_many(
         self, agent: Network, rows: Iterable[Any] | AsyncIterable[Any]
-    ) -> AsyncIterator[Trajectory]:
+    ) -> AsyncGenerator[Trajectory, None]:
         """Run many rows (pairs of id and inputs, or objects with both) and yield their trajectories in order."""
         from agentsym.runtime.forward import forward_many
 
-        async for trajectory in forward_many(agent, rows, self.context(), concurrency=self.concurrency):
-            yield trajectory
+        async with aclosing(forward_many(agent, rows, self.context(), concurrency=self.concurrency)) as runs:
+            async for trajectory in runs:
+                yield trajectory
 
     def invoke(self, agent: Network, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Run one example and wait for it; see `ainvoke`."""
@@ -167,17 +166,17 @@ class Session:
             self._thread = LoopThread()
         return self._thread
 
-    def _drain(self, items: AsyncIterator[Any]) -> Iterator[Any]:
+    def _drain(self, items: AsyncGenerator[Any, None]) -> Iterator[Any]:
         """Hand out the items of an async iterator one by one, each computed when it is asked for."""
         loop, end = self._loop(), object()
         try:
             while (item := loop.run(_next(items, end))) is not end:
                 yield item
         finally:
-            loop.run(items.aclose())  # type: ignore[attr-defined]
+            loop.run(items.aclose())
 
 
-async def _next(items: AsyncIterator[Any], end: object) -> Any:
+async def _next(items: AsyncGenerator[Any, None], end: object) -> Any:
     return await anext(items, end)
 
 

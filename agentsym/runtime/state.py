@@ -52,11 +52,13 @@ class RunState(TypedDict, total=False):
         values: field → the last value that a node wrote.
         visits: node → how often it has run, and in which super-step last.
         routed: node → who chose it by a conditional edge.
+        awaited: deferred node → the super-step in which somebody led to it last.
     """
 
     values: dict[str, Stamped]
     visits: dict[str, list[int]]
     routed: dict[str, Stamp]
+    awaited: dict[str, int]
 
 
 class Latest(LastValue[Any]):
@@ -83,13 +85,14 @@ def merge(before: RunState, after: RunState) -> RunState:
         if other is not None and other["at"][0] == stamped["at"][0] and other["at"][1] != stamped["at"][1]:
             first, second = sorted((other["at"][1], stamped["at"][1]))
             raise NodeError(
-                f"nodes {first!r} and {second!r} both wrote {name!r} at the same time; give each an output field of its "
-                "own, or connect them so that one runs after the other"
+                f"nodes {first!r} and {second!r} both wrote {name!r} at the same time; give each an output field of "
+                "its own, or connect them so that one runs after the other"
             )
     return {
         "values": {**values, **after.get("values", {})},
         "visits": {**before.get("visits", {}), **after.get("visits", {})},
         "routed": {**before.get("routed", {}), **after.get("routed", {})},
+        "awaited": {**before.get("awaited", {}), **after.get("awaited", {})},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from agentsym.network.network import Network
@@ -15,7 +15,9 @@ from agentsym.runtime.state import RUN
 from agentsym.runtime.values import plain
 
 
-async def updates(network: Network, inputs: Mapping[str, Any], context: Context) -> AsyncIterator[dict[str, Any]]:
+async def updates(
+    network: Network, inputs: Mapping[str, Any], context: Context
+) -> AsyncGenerator[dict[str, Any], None]:
     """Run one example and yield `{node: {field: value}}` when a node has ended.
 
     Raises:
@@ -25,7 +27,7 @@ async def updates(network: Network, inputs: Mapping[str, Any], context: Context)
     graph = compiled(network)
     given = accepted(network_of(graph), inputs)
     config: Any = {"configurable": {KEY: Recorder(context, record=False)}}
-    with quiet(context):
+    with quiet(context, config):
         async for update in graph.astream(given, config, stream_mode="updates", output_keys=[RUN]):
             for node, written in update.items():
                 values = ((written or {}).get(RUN) or {}).get("values")

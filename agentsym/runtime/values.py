@@ -80,16 +80,18 @@ def pick(result: Any, fields: tuple[Field, ...], what: str, *, exact: bool = Tru
     if len(fields) == 1 and exact:
         found = {fields[0].name: result}
     else:
-        if not isinstance(result, Mapping):
-            names = ", ".join(field.name for field in fields)
-            raise NodeError(f"{what} must return a dictionary with {names}, it returned {shown(result)}")
         names = {field.name for field in fields}
-        missing, extra = names - result.keys(), result.keys() - names
-        if missing or (exact and extra):
-            told = [f"without {', '.join(sorted(missing))}"] if missing else []
-            told += [f"with {', '.join(sorted(map(str, extra)))}, which is no output of the node"] if exact and extra else []
-            raise NodeError(f"{what} returned a dictionary {' and '.join(told)}")
-        found = {field.name: result[field.name] for field in fields}
+        if not isinstance(result, Mapping):
+            raise NodeError(f"{what} must return a dictionary with {_listed(names)}, it returned {shown(result)}")
+        if missing := names - result.keys():
+            raise NodeError(f"{what} returned a dictionary without {_listed(missing)}")
+        if exact and (extra := result.keys() - names):
+            raise NodeError(f"{what} returned {_listed(extra)}, which is no output of the node")
+        found = {name: result[name] for name in (field.name for field in fields)}
     made: dict[str, Any] = plain(found, f"what {what} returned")
     check_fields(made, fields, f"{what}: output")
     return made
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(sorted(map(str, names)))

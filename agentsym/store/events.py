@@ -170,12 +170,12 @@ def _plain(value: Any) -> Any:
 
 def _finite(value: Any) -> Any:
     """Return a copy in which every float that is not finite, and every key, is a string."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return repr(value)
-    if isinstance(value, BaseModel):
-        return _finite(value.model_dump())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, Mapping):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
-    return value
+    return _finite(_plain(value))

@@ -194,9 +194,9 @@ def test_what_json_does_not_know_is_stored_as_text(store: Store) -> None:
     assert event.data["inner"] == ["-inf"]
     assert event.data["object"] == repr(Path("x"))
     assert Usage.model_validate(event.data["model"]) == Usage(calls=1)
-    output = {"x": float("inf"), "y": {1j}, "z": {(1, 2): 3, "k": 4}, "day": date(2026, 1, 2)}
+    output = {"x": float("inf"), "y": {1j, float("-inf")}, "z": {(1, 2): 3, "k": 4}, "day": date(2026, 1, 2)}
     store.append(RUN, "trajectory", {"trajectory": trajectory(output=output)})
-    stored = {"x": "inf", "y": ["1j"], "z": {"(1, 2)": 3, "k": 4}, "day": "2026-01-02"}
+    stored = {"x": "inf", "y": ["-inf", "1j"], "z": {"(1, 2)": 3, "k": 4}, "day": "2026-01-02"}
     assert store.trajectory("t0").output == stored
 
 

@@ -1,4 +1,4 @@
-"""A process of its own that appends to a store: `python writer.py STORE RUN NAME COUNT [SIZE]`."""
+"""A process of its own that appends to a store and says so: `python writer.py STORE RUN NAME COUNT [SIZE]`."""
 
 import sys
 
@@ -7,6 +7,5 @@ from agentsym.store import Store
 path, run, name, count, *rest = sys.argv[1:]
 padding = "x" * int(rest[0]) if rest else ""
 with Store.open(path) as store:
-    print("open", flush=True)
     for number in range(int(count)):
-        store.append(run, "note", {"by": name, "number": number, "padding": padding})
+        print(store.append(run, "note", {"by": name, "number": number, "padding": padding}), flush=True)

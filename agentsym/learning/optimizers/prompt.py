@@ -6,11 +6,11 @@ learning rate; whether it is any good, the gate decides.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from agentsym.errors import NetworkError, OutputError
+from agentsym.learning.backward import together
 from agentsym.learning.optimizers import limits
 from agentsym.learning.protocols import Evidence, Proposal, Task, Teacher, Tried, Update
 from agentsym.network.edits import Edit
@@ -62,7 +62,7 @@ class PromptOptimizer:
         for _ in range(self.retries + 1):
             if not pending:
                 break
-            answers = await asyncio.gather(*(self._ask(task) for task in pending.values()))
+            answers = await together([self._ask(task) for task in pending.values()])
             for (path, task), answer in zip(list(pending.items()), answers, strict=True):
                 work, update, error = _try(work, network, task, answer)
                 if update is not None:

@@ -15,6 +15,7 @@ from agentsym.learning.backward import learnable_at
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.learning.teacher import contrast
 from agentsym.learning.teacher.contrast import Content, Contrast, Kind, Record
+from agentsym.models.protocol import Phase
 from agentsym.models.spans import as_texts
 from agentsym.network.edits import AddItem, Edit, ReplaceItem
 from agentsym.network.network import Network
@@ -40,7 +41,16 @@ class ContrastiveTeacher:
     def __init__(self) -> None:
         self._contrast = Contrast()
 
-    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
+    async def loss(
+        self,
+        network: Network,
+        trajectory: Trajectory,
+        row: Row,
+        verdict: Verdict,
+        *,
+        phase: Phase = "loss",
+        rollout: int = 0,
+    ) -> LossReport:
         """Say which labeled fields are wrong; the score is the metric's (an error scores 0)."""
         wrong = _wrong_fields(trajectory.output, row.expected)
         wanted = "; ".join(f"{name} should be `{row.expected[name]}`, it is `{given}`" for name, given in wrong.items())

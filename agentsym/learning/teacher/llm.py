@@ -24,7 +24,7 @@ from agentsym.learning.teacher.replies import (
     schema_of,
 )
 from agentsym.models.door import Door
-from agentsym.models.protocol import LanguageModel, Request
+from agentsym.models.protocol import LanguageModel, Phase, Request
 from agentsym.models.structured import ask, parse_model
 from agentsym.network.edits import Edit
 from agentsym.network.network import Network
@@ -70,7 +70,21 @@ class LLMTeacher:
         self.judge = judge
         self.demonstrations = demonstrations
 
-    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
+    @property
+    def name(self) -> str:
+        """How a run refers to it: the model's name."""
+        return self.model.name
+
+    async def loss(
+        self,
+        network: Network,
+        trajectory: Trajectory,
+        row: Row,
+        verdict: Verdict,
+        *,
+        phase: Phase = "loss",
+        rollout: int = 0,
+    ) -> LossReport:
         """Judge one run (paper, Eq. 1); of several samples the comments are those nearest to the mean score.
 
         Raises:
@@ -79,24 +93,24 @@ class LLMTeacher:
         form = LossReply if verdict.score is not None else ScoredLossReply
         messages = loss_messages(network, trajectory, row, verdict, self.judge, self.demonstrations)
         request = _request(messages, form, self.temperature_loss)
-        rollouts = range(self.samples if verdict.score is None else 1)
+        samples = self.samples if verdict.score is None else 1
         answers = await together(
             [
                 ask(
                     self.door,
                     self.model,
-                    request.model_copy(update={"rollout": rollout}),
+                    request.model_copy(update={"rollout": rollout * samples + sample}),
                     parse_model(form),
-                    phase="loss",
+                    phase=phase,
                     retries=RETRIES,
                 )
-                for rollout in rollouts
+                for sample in range(samples)
             ]
         )
         replies = [answer.value for answer in answers]
-        samples = tuple(from_ten(reply.score) for reply in replies if isinstance(reply, ScoredLossReply))
-        score = verdict.score if verdict.score is not None else sum(samples) / len(samples)
-        nearest = min(range(len(samples)), key=lambda at: abs(samples[at] - score)) if samples else 0
+        scores = tuple(from_ten(reply.score) for reply in replies if isinstance(reply, ScoredLossReply))
+        score = verdict.score if verdict.score is not None else sum(scores) / len(scores)
+        nearest = min(range(len(scores)), key=lambda at: abs(scores[at] - score)) if scores else 0
         chosen = replies[nearest]
         return LossReport(
             example_id=row.id,
@@ -107,7 +121,7 @@ class LLMTeacher:
             expected=row.expected or None,
             metrics=dict(verdict.parts),
             source="metric" if verdict.score is not None else "judge",
-            samples=samples if len(samples) > 1 else (),
+            samples=scores if len(scores) > 1 else (),
         )
 
     async def gradient(
@@ -181,11 +195,9 @@ def loss_messages(
     if verdict.score is None:
         scoring = render(parts["scoring: judge"], {"full_mark": parts[f"full mark: {labels}"]})
     else:
-        meaning = [f"By part: {views.line(dict(verdict.parts))}."] if verdict.parts else []
-        meaning += [f"The program says:\n{views.quoted('score', verdict.text)}"] if verdict.text else []
-        scoring = render(
-            parts["scoring: metric"], {"score": f"{verdict.score:.3g}", "meaning": "\n".join(meaning)}
-        ).rstrip()
+        meaning = [f"\nBy part: {views.line(dict(verdict.parts))}."] if verdict.parts else []
+        meaning += [f"\nThe program says:\n{views.quoted('score', verdict.text)}"] if verdict.text else []
+        scoring = render(parts["scoring: metric"], {"score": f"{verdict.score:.3g}", "meaning": "".join(meaning)})
     expected = views.quoted("expected output", views.fields(row.expected)) if row.expected else ""
     return _messages(
         parts,
@@ -194,12 +206,12 @@ def loss_messages(
             "truth": parts[f"truth: {labels}"],
             "rubric": _slot(parts["rubric"], "rubric", judge),
             "scoring": scoring,
-            "score_field": parts["score field"] if verdict.score is None else "",
+            "score_field": "" if verdict.score is not None else "\n" + parts["score field"],
             "demonstrations": parts["demonstrations"] if demonstrations is None else demonstrations,
             "agent": views.agent(network),
             "run": views.run(trajectory),
             "result": views.quoted("result", views.fields(trajectory.output)),
-            "expected": render(parts["expected"], {"expected": expected}) if expected else "",
+            "expected": _slot(parts["expected"], "expected", expected),
         },
     )
 
@@ -228,8 +240,8 @@ def gradient_messages(
             "data": views.blocks("data")[""],
             "suggesting": render(parts["suggesting" if editable else "suggesting: frozen"], suggesting),
             "passing": parts["passing" if before else "passing: first"],
-            "suggestions_field": parts["suggestions field"] if editable else "",
-            "previous_field": parts["previous field"] if before else "",
+            "suggestions_field": "\n" + parts["suggestions field"] if editable else "",
+            "previous_field": "\n" + parts["previous field"] if before else "",
             "agent": views.agent(network),
             "score": f"{loss.score:.2f}",
             "comments": views.quoted("comments", shorten(loss.text, views.FIELD_CHARS)),
@@ -287,4 +299,4 @@ def _messages(parts: Mapping[str, str], values: Mapping[str, str]) -> tuple[Mess
 
 def _slot(part: str, name: str, text: str) -> str:
     """Return a section of the prompt, or nothing where there is nothing to put into it."""
-    return render(part, {name: text}) if text else ""
+    return "\n\n" + render(part, {name: text}) if text else ""

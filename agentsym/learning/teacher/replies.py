@@ -25,7 +25,7 @@ Form = type[BaseModel]
 _TYPES: dict[str, Any] = {
     "string": str,
     "integer": int,
-    "number": float,
+    "number": int | float,
     "boolean": bool,
     "list": list[Any],
     "object": dict[str, Any],
@@ -125,20 +125,29 @@ def _item(reply: Any) -> Any:
 
 def schema_of(form: Form) -> dict[str, Any]:
     """Return the JSON schema of a form: every field required, alternatives as `anyOf`, which more providers take."""
+    return _portable(form.model_json_schema())
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            renamed = {"anyOf" if key == "oneOf" else key: plain(item) for key, item in value.items()}
-            return {key: item for key, item in renamed.items() if key not in ("discriminator", "default")}
-        return [plain(item) for item in value] if isinstance(value, list) else value
 
-    schema: dict[str, Any] = plain(form.model_json_schema(mode="serialization"))
-    return schema
+def _portable(schema: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in schema.items():
+        match key:
+            case "properties" | "$defs":
+                made[key] = {name: _portable(inner) for name, inner in value.items()}
+            case "oneOf" | "anyOf":
+                made["anyOf"] = [_portable(inner) for inner in value]
+            case "items":
+                made[key] = _portable(value)
+            case "title" | "default" | "discriminator" | "required":
+                pass
+            case _:
+                made[key] = value
+    return {**made, "required": list(made["properties"])} if "properties" in made else made
 
 
 def _form(name: str, base: Form, **fields: Any) -> Form:
     """Make a form; a field is its type, or (type, default)."""
-    pairs = {field: spec if isinstance(spec, tuple) else (spec, ...) for field, spec in fields.items()}
+    pairs: dict[str, Any] = {field: spec if isinstance(spec, tuple) else (spec, ...) for field, spec in fields.items()}
     return create_model(name, __base__=base, **pairs)
 
 

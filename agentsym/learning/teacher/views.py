@@ -80,7 +80,8 @@ def node(network: Network, path: str) -> str:
     found, _ = node_at(network, path)
     gives = ", ".join(f"{field.name} ({field.type})" + _about(field.description) for field in found.output)
     reads = ", ".join(found.inputs) or "nothing"
-    return f"`{path}` ({found.kind} node){_about(found.description)} It reads {reads} and writes {gives or 'nothing'}."
+    about = f"`{path}` ({found.kind} node){_about(found.description) or '.'}"
+    return f"{about} It reads {reads} and writes {gives or 'nothing'}."
 
 
 def run(trajectory: Trajectory, max_chars: int = RUN_CHARS) -> str:
@@ -195,12 +196,14 @@ def gradients(network: Network, merged: MergedGradient, evidence: Sequence[Evide
 
 def summary(merged: MergedGradient) -> str:
     """Say how many visits of a node there were in the batch and how they fared."""
-    left_out = " Some texts were shortened or left out." if bounded(merged).truncated else ""
-    return (
-        f"In this batch the node was judged {merged.total} times: {merged.satisfied} times there was nothing to "
-        f"change, {merged.invalid} times there is no usable finding. The mean score is {merged.mean_score:.2f}."
-        f"{left_out}"
+    left_out = " Some texts were shortened or left out to fit." if bounded(merged).truncated else ""
+    counts = (
+        f"Visits of this node that were judged in the batch: {merged.total}",
+        f"with nothing to change: {merged.satisfied}",
+        f"without a usable finding: {merged.invalid}",
+        f"mean score of their runs: {merged.mean_score:.2f}",
     )
+    return f"{'; '.join(counts)}.{left_out}"
 
 
 def bullets(sentences: Iterable[str]) -> str:

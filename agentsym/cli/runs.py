@@ -1,0 +1,149 @@
+"""`agentsym runs`: what is remembered of training runs, as tables, JSON, or the journal itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentsym.cli import options
+from agentsym.cli.screen import as_json_line, dollars, emit, number, say, screen, short, span
+
+if TYPE_CHECKING:
+    from agentsym.learning.run import StepRecord
+    from agentsym.store.reading import RunInfo
+
+EDITS = 8  # edits of a step that are shown
+
+app = typer.Typer(help="What is remembered of training runs.", no_args_is_help=True, rich_markup_mode=None)
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or last.")]
+
+
+@app.command("list")
+def list_runs(as_json: options.Json = False) -> None:
+    """List all runs, the newest first."""
+    from rich import box
+    from rich.table import Table
+
+    from agentsym.store.store import Store
+
+    with Store.open() as store:
+        found = store.runs()
+    if as_json:
+        return emit([run.model_dump(mode="json", exclude={"config"}) for run in found])
+    if not found:
+        return say("there are no runs yet; `agentsym optimize AGENT` makes one")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("run", no_wrap=True)
+    table.add_column("agent", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for column in ("steps", "validation", "calls", "cost"):
+        table.add_column(column, justify="right")
+    for run in found:
+        score = "" if run.val_after is None else f"{run.val_after:.3f}"
+        table.add_row(run.id, run.agent, run.status, str(run.steps), score, number(run.calls), dollars(run.usd))
+    screen().print(table)
+
+
+@app.command("show")
+def show_run(
+    run: RunName = "last",
+    as_json: options.Json = False,
+    journal: Annotated[bool, typer.Option("--journal", help="Print every event of the run, one JSON a line.")] = False,
+) -> None:
+    """Show one run: its steps with decisions and edits, its scores, and its calls by phase and node."""
+    from agentsym.cli.report import run_document
+    from agentsym.errors import UsageError
+    from agentsym.learning.run import Run
+    from agentsym.network.network import Network
+    from agentsym.store.store import Store
+
+    if journal and as_json:
+        raise UsageError("--journal prints one JSON document a line; give it without --json")
+    with Store.open() as store:
+        info = store.run(run)
+        if journal:
+            for event in store.events(info.id):
+                emit(event.model_dump(mode="json"), indent=None)
+            return
+        first = store.versions(info.id)[0].hash
+        loaded = Run.load(store, info.id, Network.model_validate(store.version_content(first)))
+    document = {
+        **run_document(loaded),
+        "created": info.created,
+        "config": info.config,
+        "steps": [_step(step) for step in loaded.steps],
+        "by_node": loaded.ledger.to_json(),
+    }
+    if as_json:
+        emit(document)
+    else:
+        _show(info, document, loaded.steps)
+
+
+def _step(step: StepRecord) -> dict[str, Any]:
+    return {
+        "step": step.step + 1,
+        "batch_score": step.score,
+        "decision": None if step.decision is None else step.decision.model_dump(mode="json"),
+        "edits": [edit.model_dump(mode="json", exclude_defaults=True) for edit in step.proposal.edits],
+    }
+
+
+def _show(info: RunInfo, document: dict[str, Any], steps: Sequence[StepRecord]) -> None:
+    from agentsym.cli.report import headline, scores_table
+
+    console = screen()
+    status = f"{info.status}: {document['reason']}" if document["reason"] else info.status
+    console.print(f"run {info.id}, {info.agent}, {info.created[:16]}, {status}", style="bold", soft_wrap=True)
+    console.print(headline({**document, "steps": len(steps)}), soft_wrap=True)
+    config = info.config
+    console.print(f"student {config.get('student')}, teacher {config.get('teacher')}", soft_wrap=True)
+    for step in steps:
+        _show_step(step)
+    if document["tested"] is not None:
+        console.print(scores_table(document))
+    console.print(_calls(document["by_node"]))
+
+
+def _show_step(step: StepRecord) -> None:
+    console = screen()
+    decision, edits = step.decision, step.proposal.edits
+    head = f"step {step.step + 1}: batch {step.score:.3f}, "
+    if decision is None:
+        console.print(f"{head}nothing proposed", soft_wrap=True)
+        return
+    verdict = "accepted" if decision.accept else "rejected"
+    console.print(
+        f"{head}{len(edits)} edits {verdict}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}",
+        style="green" if decision.accept else "yellow",
+        soft_wrap=True,
+    )
+    for edit in edits[:EDITS]:
+        place = getattr(edit, "path", getattr(edit, "node", getattr(edit, "tool", "")))
+        about = getattr(edit, "item", getattr(edit, "value", getattr(edit, "id", "")))
+        why = f"  ({short(edit.why, 80)})" if edit.why else ""
+        console.print(
+            f"    {edit.op} {place}: {short(about if isinstance(about, str) else as_json_line(about), 100)}{why}",
+            soft_wrap=True,
+        )
+    if len(edits) > EDITS:
+        console.print(f"    and {len(edits) - EDITS} more (--json shows all)")
+
+
+def _calls(entries: Sequence[dict[str, Any]]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("phase")
+    table.add_column("node", overflow="fold")
+    for column in ("calls", "cached", "tokens", "cost", "model time"):
+        table.add_column(column, justify="right")
+    for entry in entries:
+        tokens = entry["prompt_tokens"] + entry["completion_tokens"]
+        used = (number(entry["calls"]), number(entry["cached"]), number(tokens), dollars(entry["usd"]))
+        table.add_row(entry["phase"], entry["node"] or "–", *used, span(entry["seconds"]))
+    return table
