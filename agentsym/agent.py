@@ -80,10 +80,9 @@ class Agent(Network):
         self, inputs: Mapping[str, Any], *, student: Student = None
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Run one example and yield `{node: output}` as each node ends."""
-        async with self._session(student) as session:
-            async with aclosing(session.astream(self, inputs)) as updates:
-                async for update in updates:
-                    yield update
+        async with self._session(student) as session, aclosing(session.astream(self, inputs)) as updates:
+            async for update in updates:
+                yield update
 
     def compile(
         self,

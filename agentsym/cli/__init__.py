@@ -16,6 +16,7 @@ from agentsym import __version__
 from agentsym.cli import diff, new, optimize, run, runs, show
 from agentsym.cli import eval as evaluation
 from agentsym.cli.screen import guarded
+from agentsym.errors import RunStopped
 
 __all__ = ["app"]
 
@@ -29,6 +30,13 @@ class _Commands(TyperGroup):
         extra["standalone_mode"] = False
         run = super().main
         sys.exit(guarded(lambda: run(given, *rest, **extra), as_json="--json" in given))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; typer would swallow a Ctrl-C that no command has taken care of."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise RunStopped("interrupted; nothing was saved") from error
 
 
 app = typer.Typer(

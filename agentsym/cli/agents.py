@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from agentsym.cli.screen import warn
 from agentsym.errors import UsageError
 from agentsym.network.code import load_file, shipped_folder
 
@@ -21,6 +23,7 @@ SETS = ("train", "val", "test")
 CODE = "agent.py"
 SAVED = "agent.yaml"
 NAME = "agent"
+EMBEDDED = "embedded"
 
 
 class Found(NamedTuple):
@@ -66,18 +69,29 @@ def find_agent(name: str) -> Found:
     raise UsageError(_not_found(name))
 
 
-def check_models(agent: Network) -> None:
-    """Find out before the first call whether somebody answers for the models that nodes name themselves.
+def check_models(found: Found, student: str | None) -> str:
+    """Find out before the first call whether somebody answers for the student and for the models that nodes name.
+
+    Warns of a student that is not the one that the agent was tuned with.
+
+    Returns:
+        The student's model string: as given, else `AGENTSYM_STUDENT`, else the embedded one.
 
     Raises:
-        UsageError: nobody does, for one of them.
+        UsageError: nobody answers for one of them.
     """
     from agentsym.models.resolve import resolve
     from agentsym.network.parameters import Option
 
-    for path, parameter in agent.parameters().items():
+    name = student or os.environ.get("AGENTSYM_STUDENT") or EMBEDDED
+    resolve(name)
+    for path, parameter in found.agent.parameters().items():
         if path.endswith("/model") and isinstance(parameter, Option):
             resolve(parameter.value)
+    tuned = found.agent.tuned_with.get("student", name)
+    if tuned != name:
+        warn(f"{found.name} was tuned with the student {tuned}; {name} may do worse with its prompts")
+    return name
 
 
 def shipped_pipelines() -> list[str]:

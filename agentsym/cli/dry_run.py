@@ -81,7 +81,7 @@ def _document(plan: Plan, trainer: Trainer, caps: Caps) -> dict[str, Any]:
 
 
 def _free(plan: Plan) -> str:
-    from agentsym.cli.plan import EMBEDDED
+    from agentsym.cli.agents import EMBEDDED
 
     return " of the embedded model, which cost nothing" if plan.student == plan.teacher == EMBEDDED else ""
 

@@ -39,7 +39,7 @@ def evaluate(
     from agentsym.learning.dataset import Dataset
 
     found = find_agent(agent)
-    check_models(found.agent)
+    student = check_models(found, student)
     tell = lambda text: say(f"note: {text}")  # noqa: E731
     dataset = Dataset(found.agent, columns=options.columns_of(maps), label=label, notice=tell)
     rows = dataset.load(data)
@@ -60,9 +60,7 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _scored(
-    found: Found, rows: Sequence[Row], metric: str, student: str | None
-) -> tuple[list[LossReport], int, Ledger]:
+def _scored(found: Found, rows: Sequence[Row], metric: str, student: str) -> tuple[list[LossReport], int, Ledger]:
     """Return each row's report, how many runs failed, and what was used."""
     from agentsym.learning.evaluation import Evaluator
     from agentsym.learning.metrics import load_metric

@@ -6,13 +6,14 @@ The command reads flags and talks; what a run is made of stands in `plan.py`, wh
 from __future__ import annotations
 
 import time
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agentsym.cli import options
-from agentsym.cli.screen import emit, say, warn
+from agentsym.cli.screen import emit, say
 from agentsym.errors import BudgetExceeded, UsageError
 
 if TYPE_CHECKING:
@@ -105,9 +106,7 @@ def optimize(
     if agent is None:
         raise UsageError("name the AGENT to train (a folder, file.py:name, a shipped pipeline), or a run with --resume")
     found = find_agent(agent)
-    check_models(found.agent)
-    plan = Plan.made(found, given)
-    _warn_of_other_models(found, plan)
+    plan = Plan.made(found, {**given, "student": check_models(found, student)})
     if dry_run:
         from agentsym.cli.dry_run import show_plan
 
@@ -127,22 +126,22 @@ def _refuse_with_resume(given: dict[str, Any]) -> None:
 
 
 def _resume(name: str, caps: Caps, as_json: bool) -> None:
-    import os
-
     from agentsym.cli.agents import find_agent
     from agentsym.cli.plan import Plan
+    from agentsym.cli.runs import run_named
     from agentsym.store.store import Store
 
     with Store.open() as store:
-        info = store.run(name)
+        info = run_named(store, name)
     origin = info.config.get("origin")
     if not origin:
         raise UsageError(f"run {info.id} was not begun by `agentsym optimize`; resume it from Python: fit(resume=…)")
     plan = Plan.model_validate(origin)
     if not Path(plan.folder).is_dir():
         raise UsageError(f"run {info.id} was begun in {plan.folder}, which is gone; put it back")
-    os.chdir(plan.folder)
-    _train(plan, find_agent(plan.agent)._replace(name=plan.name), caps, as_json, info.id)
+    with chdir(plan.folder):
+        found = find_agent(plan.agent)
+    _train(plan, found, caps, as_json, info.id)
 
 
 def _train(plan: Plan, found: Found, caps: Caps, as_json: bool, resume: str | None = None) -> None:
@@ -152,14 +151,16 @@ def _train(plan: Plan, found: Found, caps: Caps, as_json: bool, resume: str | No
 
     check_destination(plan, found)
     began = time.monotonic()
-    run, rows = _fit(plan, found, caps, resume)
+    with chdir(plan.folder):
+        run, rows = _fit(plan, found, caps, resume)
+    name = plan.name if Path.cwd() == Path(plan.folder) else plan.agent
     out = plan.destination(run.id)
     document = {
         **run_document(run),
         "seconds": time.monotonic() - began,
         "out": str(out),
         "warnings": _warnings(run),
-        "next": next_commands(plan.name, out, rows),
+        "next": next_commands(name, out, rows),
     }
     _save(run, out, document)
     if as_json:
@@ -215,9 +216,3 @@ def _warnings(run: Run[Any]) -> list[str]:
     if run.tested is not None and run.tested.rows == "val":
         found.append("there were no test rows: the scores are those on validation, which the run chose by (--test)")
     return found
-
-
-def _warn_of_other_models(found: Found, plan: Plan) -> None:
-    tuned = found.agent.tuned_with.get("student")
-    if tuned is not None and tuned != plan.student:
-        warn(f"{found.name} was tuned with the student {tuned}; {plan.student} may do worse with its prompts")

@@ -11,15 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agentsym.cli.agents import SETS, Found
+from agentsym.cli.agents import EMBEDDED, SETS, Found
 from agentsym.errors import UsageError
 from agentsym.network.canonical import Frozen
 
 if TYPE_CHECKING:
     from agentsym.learning.trainer import Trainer, Watch
     from agentsym.store.store import Store
-
-EMBEDDED = "embedded"
 
 
 class Caps(NamedTuple):
@@ -64,7 +62,7 @@ class Plan(Frozen):
     label: str | None = None
     metric: str | None = "exact"
     judge: str = ""
-    student: str = EMBEDDED
+    student: str
     teacher: str = EMBEDDED
     optimizer: str = "paper"
     gate: str | None = None
@@ -91,8 +89,7 @@ class Plan(Frozen):
         if "judge" in flags:
             flags["judge"] = _text_or_file(flags["judge"])
             flags.setdefault("metric", None)
-        for role in ("student", "teacher"):
-            flags.setdefault(role, os.environ.get(f"AGENTSYM_{role.upper()}") or EMBEDDED)
+        flags.setdefault("teacher", os.environ.get("AGENTSYM_TEACHER") or EMBEDDED)
         return cls(agent=found.reference, name=found.name, folder=str(Path.cwd()), **flags)
 
     def trainer(self, found: Found, caps: Caps, store: Store | None, watch: Watch) -> Trainer:

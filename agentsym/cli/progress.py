@@ -94,6 +94,7 @@ class Progress:
         validation = f"validation {state.best_score:.3f}; " if state.val else ""
         if not self._scores:
             self._first_step, self._stepping = state.step, time.monotonic()
+        if not state.step:
             self._line(f"before: {validation}{self._spent()}")
         else:
             self._line(f"step {state.step}: {self._verdict or 'nothing proposed'}; {validation}{self._spent()}")

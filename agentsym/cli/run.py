@@ -39,15 +39,16 @@ def run(
     if (given is None) == (data is None):
         raise UsageError("give either --input JSON or --data FILE")
     found = find_agent(agent)
-    check_models(found.agent)
+    student = check_models(found, student)
     failed = _run_one(found, given, student, as_json) if given is not None else _run_all(found, data, student, as_json)
     if failed:
         raise typer.Exit(1)
 
 
-def _run_one(found: Found, text: str, student: str | None, as_json: bool) -> int:
+def _run_one(found: Found, text: str, student: str, as_json: bool) -> int:
     """Run one input, write its output, and return 1 if it failed."""
-    from agentsym.learning.dataset import Dataset
+    from agentsym.learning.protocols import Row
+    from agentsym.runtime.forward import accepted
 
     try:
         row = json.loads(text)
@@ -55,9 +56,10 @@ def _run_one(found: Found, text: str, student: str | None, as_json: bool) -> int
         raise UsageError(f"--input is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise UsageError('--input must be a JSON object, for example {"message": "…"}')
-    (loaded,) = Dataset(found.agent, notice=lambda _: None).load([row])
+    beside = {"id", *found.agent.outputs}  # a whole row of a data set will do
+    inputs = accepted(found.agent, {name: value for name, value in row.items() if name not in beside})
     done: list[Trajectory] = []
-    _each(found, [loaded], student, lambda _, trajectory: done.append(trajectory))
+    _each(found, [Row(id="input", inputs=inputs)], student, lambda _, trajectory: done.append(trajectory))
     trajectory = done[0]
     if as_json:
         emit(
@@ -80,7 +82,7 @@ def _run_one(found: Found, text: str, student: str | None, as_json: bool) -> int
     return 0
 
 
-def _run_all(found: Found, data: Any, student: str | None, as_json: bool) -> int:
+def _run_all(found: Found, data: Any, student: str, as_json: bool) -> int:
     """Run all rows of a file, write what comes out as it comes, and return how many failed."""
     from agentsym.learning.dataset import Dataset
 
@@ -114,7 +116,7 @@ def _run_all(found: Found, data: Any, student: str | None, as_json: bool) -> int
     return failed
 
 
-def _each(found: Found, rows: Iterable[Row], student: str | None, take: Any) -> None:
+def _each(found: Found, rows: Iterable[Row], student: str, take: Any) -> None:
     """Run rows side by side and hand each (row, trajectory) on, in their order."""
     from agentsym.models.door import Door
     from agentsym.runtime.context import Context, student_model

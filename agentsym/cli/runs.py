@@ -9,10 +9,12 @@ import typer
 
 from agentsym.cli import options
 from agentsym.cli.screen import as_json_line, dollars, emit, number, say, screen, short, span
+from agentsym.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from agentsym.learning.run import StepRecord
     from agentsym.store.reading import RunInfo
+    from agentsym.store.store import Store
 
 EDITS = 8  # edits of a step that are shown
 
@@ -55,7 +57,6 @@ def show_run(
 ) -> None:
     """Show one run: its steps with decisions and edits, its scores, and its calls by phase and node."""
     from agentsym.cli.report import run_document
-    from agentsym.errors import UsageError
     from agentsym.learning.run import Run
     from agentsym.network.network import Network
     from agentsym.store.store import Store
@@ -63,13 +64,16 @@ def show_run(
     if journal and as_json:
         raise UsageError("--journal prints one JSON document a line; give it without --json")
     with Store.open() as store:
-        info = store.run(run)
+        info = run_named(store, run)
         if journal:
             for event in store.events(info.id):
                 emit(event.model_dump(mode="json"), indent=None)
             return
-        first = store.versions(info.id)[0].hash
-        loaded = Run.load(store, info.id, Network.model_validate(store.version_content(first)))
+        versions = store.versions(info.id)
+        if not versions:
+            raise UsageError(f"run {info.id} ended before it began to learn; --journal prints what there is of it")
+        first = Network.model_validate(store.version_content(versions[0].hash))
+        loaded = Run.load(store, info.id, first)
     document = {
         **run_document(loaded),
         "created": info.created,
@@ -83,12 +87,22 @@ def show_run(
         _show(info, document, loaded.steps)
 
 
+def run_named(store: Store, name: str) -> RunInfo:
+    """Return a run by its id, the beginning of one, or `last`; raises UsageError where there is none."""
+    try:
+        return store.run(name)
+    except StoreError as error:
+        raise UsageError(str(error)) from error
+
+
 def _step(step: StepRecord) -> dict[str, Any]:
     return {
         "step": step.step + 1,
         "batch_score": step.score,
         "decision": None if step.decision is None else step.decision.model_dump(mode="json"),
-        "edits": [edit.model_dump(mode="json", exclude_defaults=True) for edit in step.proposal.edits],
+        "edits": [
+            {"op": edit.op, **edit.model_dump(mode="json", exclude_defaults=True)} for edit in step.proposal.edits
+        ],
     }
 
 

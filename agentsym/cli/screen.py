@@ -72,8 +72,6 @@ def guarded(work: Callable[[], object], *, as_json: bool) -> int:
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
         return _closed_pipe()
-    except KeyboardInterrupt:
-        return _failed("interrupted", 130, as_json)
     except Exception as error:
         if os.environ.get("AGENTSYM_DEBUG"):
             traceback.print_exc()

@@ -19,6 +19,16 @@ from agentsym.errors import UsageError
 WIDTH = 110
 _FLOW = 90  # characters up to which a mapping or list stands on one line
 _PLAIN_TEXT = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
+_WORDS = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+}  # what YAML 1.2 reads as something else than text: pattern and first characters
+_NO_TEXT = re.compile("|".join(f"(?:{pattern})" for pattern, _ in _WORDS.values()))
 
 
 class _Dumper(yaml.SafeDumper):
@@ -38,7 +48,7 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_str(self, data: str) -> Any:
         style = None
-        if not _PLAIN_TEXT.fullmatch(data) or "\t" in data:
+        if not _PLAIN_TEXT.fullmatch(data) or "\t" in data or _NO_TEXT.fullmatch(data):
             style = '"'
         elif "\n" in data:
             style = "|"
@@ -62,13 +72,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", list("-+.")),
-):
+for _tag, (_pattern, _first) in _WORDS.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 
 
@@ -95,6 +99,14 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _is_short(value: Any) -> bool:
-    """Say whether a mapping or list reads well on one line."""
+    """Say whether a mapping, or a list of words and numbers, reads well on one line."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return len(text) <= _FLOW and "\\n" not in text
+    return len(text) <= _FLOW and "\\n" not in text and _has_short_lists(value)
+
+
+def _has_short_lists(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(_has_short_lists(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return not any(isinstance(item, Mapping | list | tuple) or " " in str(item) for item in value)
+    return True

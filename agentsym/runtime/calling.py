@@ -41,6 +41,7 @@ class ToolRunner:
         self._function = tool.function()
         self._required = {field.name for field in tool.arguments if field.required}
         self._parameters = declared(tool.parameters, self._function)
+        self._returns = tool.returns.model_copy(update={"name": "result"})
 
     async def __call__(self, arguments: Mapping[str, Any]) -> Any:
         """Return the tool's result.
@@ -54,7 +55,7 @@ class ToolRunner:
             self.tool.timeout_s, f"tool {self.tool.name!r}", call(self._function, given, self.tool.effect == "pure")
         )
         result = plain(result, f"the result of tool {self.tool.name!r}")
-        check_fields({"result": result}, [self.tool.returns.model_copy(update={"name": "result"})], "the tool's")
+        check_fields({"result": result}, [self._returns], f"tool {self.tool.name!r}: its")
         return result
 
     def _check(self, arguments: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -50,6 +50,7 @@ class AgentGraph(StateGraph[Any, Any, Any, Any]):
         """Return the loop on which a synchronous foreign graph runs our nodes."""
         if self._thread is None:
             self._thread = LoopThread()
+            finalize(self, self._thread.stop)
         return self._thread
 
 

@@ -181,7 +181,8 @@ async def _ainvoke(graph: Graph, inputs: dict[str, Any], recorder: Recorder) -> 
             f"agent {graph.name!r} was interrupted, and there is nobody to resume it here; use "
             "agent.compile(checkpointer=...) and the graph's own ainvoke"
         )
-    return dict(result.value or {})
+    output: dict[str, Any] = plain(result.value or {})  # a copy: a metric may do with it what it likes
+    return output
 
 
 def quiet(context: Context, config: dict[str, Any]) -> AbstractContextManager[Any]:

@@ -22,7 +22,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="agentsym", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="agentsym", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -55,9 +55,19 @@ class LoopThread:
         if self._loop.is_closed():
             return
         self.run(_cancel_others())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.stop()
         self._thread.join()
-        self._loop.close()
+
+    def stop(self) -> None:
+        """Let the thread end soon, without waiting for it."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _serve(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
 
 
 def _hand_over(task: asyncio.Task[T], done: Future[T]) -> None:

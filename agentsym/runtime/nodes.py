@@ -19,6 +19,7 @@ from agentsym.network.dataflow import reads
 from agentsym.network.network import START, Network
 from agentsym.network.nodes import AgentNode, AnyNode, FunctionNode, PromptNode, ToolNode
 from agentsym.runtime.calling import FunctionWork, ToolWork, within
+from agentsym.runtime.context import Context
 from agentsym.runtime.loop import LoopThread
 from agentsym.runtime.prompting import PromptWork
 from agentsym.runtime.recorder import Origin, Recorder, Visit
@@ -27,7 +28,7 @@ from agentsym.runtime.state import CLEARED, RUN, RunState
 from agentsym.runtime.values import check_fields
 
 KEY = "agentsym"
-"""Where the recorder stands in `config["configurable"]`."""
+"""Where a run's recorder stands in `config["configurable"]`; who runs a foreign graph may put a `Context` there."""
 
 Work = Callable[[dict[str, Any], Visit], Awaitable[dict[str, Any]]]
 
@@ -98,8 +99,8 @@ class NodeRunner(Runnable[Any, Any]):
             return None  # a second way led here
         if self._must_wait(state):
             return Command(goto=self._node.id)
-        super_step = config["metadata"]["langgraph_step"]
-        recorder = config["configurable"].get(KEY) or self._default()
+        super_step: int = config["metadata"]["langgraph_step"]
+        recorder = self._recorder(config)
         visit = Visit(recorder, (*recorder.path, super_step, self._node.id), config)
         visit.parameters = self._parameters(recorder)
         visit.control = self._chosen_by(state, last, visit)
@@ -115,6 +116,12 @@ class NodeRunner(Runnable[Any, Any]):
                 run["awaited"] = dict.fromkeys(self._awakes, super_step)
             return update
         return self._go_on(visit, update, input, state, run)
+
+    def _recorder(self, config: Any) -> Recorder:
+        given = config["configurable"].get(KEY)
+        if isinstance(given, Recorder):
+            return given
+        return Recorder(given, record=False) if isinstance(given, Context) else self._default()
 
     def _must_wait(self, state: RunState) -> bool:
         """Say whether a deferred node that leads to this one is waking in this very super-step."""
@@ -132,8 +139,8 @@ class NodeRunner(Runnable[Any, Any]):
         except GraphBubbleUp:
             raise  # an interrupt of the user's, or another message to langgraph
         except Exception as error:
-            if isinstance(error, NodeError) and isinstance(self._node, AgentNode):
-                raise  # an inner step has failed and is kept
+            if visit.recorder.has_told(error):
+                raise  # a step of the inner agent has failed and is kept
             visit.seconds = clock() - started
             raise self._failed(visit, error) from error
         visit.seconds = clock() - started
@@ -146,9 +153,10 @@ class NodeRunner(Runnable[Any, Any]):
         cause = str(error) if isinstance(error, AgentsymError) else f"{type(error).__name__}: {error}"
         visit.error = cause
         visit.recorder.keep(visit)
-        if isinstance(error, BudgetExceeded):
-            return BudgetExceeded(f"node {visit.node!r}: {cause}")
-        return NodeError(f"node {visit.node!r}: {cause}")
+        kind = BudgetExceeded if isinstance(error, BudgetExceeded) else NodeError
+        named = kind(f"node {visit.node!r}: {cause}")
+        visit.recorder.tell(named)
+        return named
 
     def _read(self, input: Any, state: RunState, visit: Visit) -> None:
         """Take the inputs from what nodes wrote last, else from the run's own input, and keep where each came from."""
@@ -188,7 +196,8 @@ class NodeRunner(Runnable[Any, Any]):
         if choice.capped:
             visit.recorder.cap()
         if awakes := self._awakes.intersection(choice.targets):
-            run["awaited"] = dict.fromkeys(awakes, visit.place[-2])
+            super_step: int = visit.place[-2]
+            run["awaited"] = dict.fromkeys(awakes, super_step)
         return Command(update=update, goto=choice.targets)
 
     def _parameters(self, recorder: Recorder) -> Mapping[str, str]:

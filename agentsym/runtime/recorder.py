@@ -60,6 +60,7 @@ class _Log:
         self.visits: list[Visit] = []
         self.routes: dict[Place, str] = {}
         self.capped = False
+        self.told: list[Exception] = []
 
 
 class Recorder:
@@ -111,6 +112,14 @@ class Recorder:
         """Keep which target a conditional edge chose."""
         if self.record:
             self._log.routes[place] = target
+
+    def tell(self, error: Exception) -> None:
+        """Keep that an error names its node already, so that no agent node around it does so again."""
+        self._log.told.append(error)
+
+    def has_told(self, error: Exception) -> bool:
+        """Say whether an error comes from a node of this run, which is kept."""
+        return any(told is error for told in self._log.told)
 
     def cap(self) -> None:
         """Keep that a visit limit ended the run."""

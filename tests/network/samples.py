@@ -27,7 +27,7 @@ def calc(name: str = "calc", **parameters: Any) -> Tool:
 
 
 def chain(*, structure: Structure = LEARNED, **rest: Any) -> Network:
-    """draft → final, with rules, examples, labels and a tool."""
+    """Draft → final, with rules, examples, labels and a tool."""
     draft = PromptNode(
         "draft",
         "Work out {{question}}.",
@@ -46,7 +46,7 @@ def chain(*, structure: Structure = LEARNED, **rest: Any) -> Network:
 
 
 def router() -> Network:
-    """sort chooses between refund and fraud, both write reply, close says it."""
+    """Sort chooses between refund and fraud, both write reply, close says it."""
     nodes = [
         prompt("sort", output={"intent": Choice(["refund", "fraud"])}),
         prompt("refund", output={"reply": str}),
@@ -58,7 +58,7 @@ def router() -> Network:
 
 
 def diamond(join: str = "all") -> Network:
-    """split runs left and right side by side, merge reads both."""
+    """Split runs left and right side by side, merge reads both."""
     nodes = [
         prompt("split"),
         prompt("left"),
@@ -129,7 +129,9 @@ def networks(draw: st.DrawFn, depth: int = 1) -> Network:
     nodes: list[AnyNode] = []
     for number in range(count):
         node_id = f"n{number}"
-        kind = draw(st.sampled_from(["prompt", "prompt", "tool", "agent" if depth else "prompt"])) if number else "prompt"
+        kind = (
+            draw(st.sampled_from(["prompt", "prompt", "tool", "agent" if depth else "prompt"])) if number else "prompt"
+        )
         if kind == "tool":
             parameter = Number(draw(st.floats(0, 1)), 0, 1)
             code = Code("def f(question, limit):\n    return 1", entry="f")
@@ -140,7 +142,11 @@ def networks(draw: st.DrawFn, depth: int = 1) -> Network:
             nodes.append(AgentNode(node_id, draw(networks(depth=0))))
         else:
             nodes.append(draw(prompt_nodes(node_id)))
-    edges: list[Any] = [("__start__", "n0"), *((f"n{i}", f"n{i + 1}") for i in range(count - 1)), (f"n{count - 1}", END)]
+    edges: list[Any] = [
+        ("__start__", "n0"),
+        *((f"n{i}", f"n{i + 1}") for i in range(count - 1)),
+        (f"n{count - 1}", END),
+    ]
     first = nodes[0]
     assert isinstance(first, PromptNode)
     if count > 2 and draw(st.booleans()):

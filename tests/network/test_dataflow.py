@@ -116,7 +116,9 @@ def test_nothing_is_called_sure_that_some_run_lacks_and_the_end_is_exact(seed: i
         choosing = pick.random() < 0.5 and len(targets) > 1
         for target in targets:
             when = When(field="question", value=target) if choosing and target != targets[-1] else None
-            edges.append(Edge(source=f"n{i}", target=f"n{target}" if target < count else END, when=when, priority=target))
+            edges.append(
+                Edge(source=f"n{i}", target=f"n{target}" if target < count else END, when=when, priority=target)
+            )
     if pick.random() < 0.5:
         nodes[-1] = nodes[-1].model_copy(update={"join": "all"})
     network = unchecked(nodes, edges)

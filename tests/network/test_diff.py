@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from agentsym.network.diff import diff
 from agentsym.network.mermaid import mermaid
@@ -20,6 +20,7 @@ def test_an_agent_does_not_differ_from_itself(network: Network) -> None:
     assert not diff(network, Network.model_validate(network.model_dump(mode="json")))
 
 
+@settings(max_examples=15)
 @given(networks(), networks())
 def test_agents_differ_exactly_when_their_versions_do(one: Network, other: Network) -> None:
     assert bool(diff(one, other)) == (one.version != other.version) == bool(diff(other, one))
@@ -61,7 +62,7 @@ def test_the_graph_is_compared_by_names() -> None:
     )
     assert diff(chain(), after).text() == (
         "nodes\n"
-        "  ~ draft.tools: [\"calc\"] → []\n"
+        '  ~ draft.tools: ["calc"] → []\n'
         "  ~ final.description:  → judges\n"
         "  + new: prompt node, checks\n"
         "edges\n"
@@ -81,7 +82,10 @@ def test_inner_agents_are_compared_inside() -> None:
 
 
 def test_settings_of_a_parameter_count() -> None:
-    assert diff(chain(), chain().freeze("draft/rules")).text() == "parameters\n  ~ draft/rules\n      ~ learnable: true → false"
+    assert (
+        diff(chain(), chain().freeze("draft/rules")).text()
+        == "parameters\n  ~ draft/rules\n      ~ learnable: true → false"
+    )
     assert diff(chain(), chain()).text() == "no difference"
 
 

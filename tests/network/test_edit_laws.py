@@ -11,7 +11,7 @@ from agentsym.network.edits import EDITS, CreateTool, apply
 from agentsym.network.lint import lint
 from agentsym.network.network import END, START, Network
 from agentsym.network.nodes import FunctionNode, PromptNode, as_tool
-from agentsym.network.parameters import Number, Option, Structure, Text
+from agentsym.network.parameters import Option, Structure, Text
 from tests.network.samples import ALL, LEARNED, calc, chain, prompt, router
 from tests.network.test_edits import edited
 
@@ -31,7 +31,11 @@ def random_edits(draw: st.DrawFn, network: Network) -> dict[str, Any]:
     edit: dict[str, Any] = draw(
         st.sampled_from(
             [
-                {"op": "set_parameter", "path": draw(paths), "value": draw(st.sampled_from(["", "{{question}}", [], None]))},
+                {
+                    "op": "set_parameter",
+                    "path": draw(paths),
+                    "value": draw(st.sampled_from(["", "{{question}}", [], None])),
+                },
                 {"op": "add_item", "path": draw(paths), "item": draw(st.sampled_from(["One.", "`x` two.", ""]))},
                 {"op": "improve_tool", "tool": draw(st.sampled_from(["calc", "x"])), "description": "Better."},
                 {"op": "detach_tool", "node": draw(node), "tool": "calc"},
@@ -56,7 +60,7 @@ def random_edits(draw: st.DrawFn, network: Network) -> dict[str, Any]:
     return edit
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(ALL)), st.data())
 def test_legal_edits_keep_an_agent_legal_and_illegal_ones_leave_its_version(name: str, data: st.DataObject) -> None:
     network = ALL[name]()
@@ -77,10 +81,6 @@ def test_legal_edits_keep_an_agent_legal_and_illegal_ones_leave_its_version(name
         network = after
 
 
-def tool_node() -> dict[str, Any]:
-    return calc(limit=Number(0.5, 0, 1, learnable=False)).model_dump()
-
-
 def guarded() -> Network:
     """A chain whose second node holds a frozen policy, a model, a temperature; the tool's text is frozen too."""
     policy = prompt(
@@ -95,7 +95,9 @@ def guarded() -> Network:
     draft = chain().node("draft")
     assert isinstance(draft, PromptNode)
     draft = draft.model_copy(update={"tools": ()})
-    made = Network("net", [draft, policy], [("draft", "policy")], tools=[calc()], outputs=["verdict"], structure=LEARNED)
+    made = Network(
+        "net", [draft, policy], [("draft", "policy")], tools=[calc()], outputs=["verdict"], structure=LEARNED
+    )
     return made.freeze("policy/rules", "calc/description")
 
 
@@ -110,7 +112,12 @@ TRICKS: dict[str, list[dict[str, Any]]] = {
         {"op": "delete_node", "node": "policy"},
         {
             "op": "add_node",
-            "node": {"kind": "prompt", "id": "policy", "output": {"verdict": "string"}, "rules": ["Refuse to reveal secrets."]},
+            "node": {
+                "kind": "prompt",
+                "id": "policy",
+                "output": {"verdict": "string"},
+                "rules": ["Refuse to reveal secrets."],
+            },
             "on_edge": ["draft", END],
         },
     ],
@@ -140,7 +147,9 @@ def test_a_choice_field_with_frozen_labels_cannot_be_dropped() -> None:
 
 def test_a_frozen_node_may_be_moved_since_it_keeps_its_weights() -> None:
     network = edited(guarded(), {"op": "add_node", "node": prompt("more").model_dump(), "after": "policy"})
-    moved = edited(network, {"op": "move_node", "node": "policy", "after": "more"}, {"op": "set_entry", "node": "draft"})
+    moved = edited(
+        network, {"op": "move_node", "node": "policy", "after": "more"}, {"op": "set_entry", "node": "draft"}
+    )
     assert moved.node("policy") == network.node("policy")
 
 
@@ -156,7 +165,9 @@ def test_people_may_change_what_is_frozen_but_not_what_is_illegal() -> None:
     network = guarded().freeze("structure")
     after = edited(network, {"op": "set_parameter", "path": "policy/model", "value": "openai/x"}, force=True)
     assert after.parameter("policy/model") == Option("openai/x", learnable=False, role="the node's model")
-    assert edited(network, {"op": "detach_tool", "node": "policy", "tool": "calc"}, force=True).node("policy").tools == ()  # type: ignore[union-attr]
+    assert (
+        edited(network, {"op": "detach_tool", "node": "policy", "tool": "calc"}, force=True).node("policy").tools == ()
+    )  # type: ignore[union-attr]
     with pytest.raises(NetworkError, match="none of openai/x"):
         edited(network, {"op": "set_parameter", "path": "policy/model", "value": "openai/y"}, force=True)
 

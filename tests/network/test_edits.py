@@ -57,10 +57,17 @@ def test_edits_of_different_items_commute() -> None:
 def test_examples_are_added_dropped_and_rewritten() -> None:
     item = {"input": {"notes": "1 = 2"}, "output": {"verdict": "no"}}
     added = edited(chain(), {"op": "add_item", "path": "final/examples", "item": item})
-    assert [example["output"] for example in added.parameter("final/examples").content] == [{"verdict": "yes"}, {"verdict": "no"}]
+    assert [example["output"] for example in added.parameter("final/examples").content] == [
+        {"verdict": "yes"},
+        {"verdict": "no"},
+    ]
     replaced = edited(chain(), {"op": "replace_item", "path": "final/examples", "id": EXAMPLE, "item": item})
     assert replaced.parameter("final/examples").content == [{"id": EXAMPLE, **item}]
-    assert not edited(chain(), {"op": "drop_item", "path": "final/examples", "id": EXAMPLE}).parameter("final/examples").content
+    assert (
+        not edited(chain(), {"op": "drop_item", "path": "final/examples", "id": EXAMPLE})
+        .parameter("final/examples")
+        .content
+    )
 
 
 def test_a_definition_is_rewritten_under_its_label() -> None:
@@ -84,7 +91,12 @@ def test_a_tool_is_improved_where_a_model_reads_it_and_nowhere_else() -> None:
     assert tool.arguments[0].description == "what to shout"
     assert (tool.arguments[0].name, tool.arguments[0].type) == ("question", "string")
     alone = Network("net", [ToolNode("run", calc(), output="out")])
-    assert edited(alone, {"op": "improve_tool", "tool": "run", "description": "Yells."}).parameter("run/description").content == "Yells."
+    assert (
+        edited(alone, {"op": "improve_tool", "tool": "run", "description": "Yells."})
+        .parameter("run/description")
+        .content
+        == "Yells."
+    )
 
 
 def test_learned_code_says_who_wrote_it() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentsym.errors import NetworkError, UsageError
@@ -21,17 +21,39 @@ from agentsym.network.yaml_text import read_yaml, write_yaml
 from tests.network.samples import ALL, LEARNED, SOURCE, calc, chain, json_values, nested, networks, texts
 
 TEXTS = texts | st.sampled_from(
-    ["no", "12:30", "2026-01-01", "0x1", "1_000", "~", " a\n b ", "\n\nx\n", "a\n\n", "a \nb", "\ta", "- a\n- b", "#x", "a: b", "\x85\u2028\ufeff"]
+    [
+        "no",
+        "12:30",
+        "2026-01-01",
+        "0x1",
+        "1_000",
+        "~",
+        " a\n b ",
+        "\n\nx\n",
+        "a\n\n",
+        "a \nb",
+        "\ta",
+        "- a\n- b",
+        "#x",
+        "a: b",
+        "\x85\u2028\ufeff",
+    ]
 )
 
 
-@given(st.dictionaries(TEXTS, st.recursive(TEXTS | json_values, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=6)))
+@given(
+    st.dictionaries(
+        TEXTS,
+        st.recursive(TEXTS | json_values, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=6),
+    )
+)
 def test_plain_data_survives_yaml(tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any]) -> None:
     file = tmp_path_factory.mktemp("yaml") / "x.yaml"
     file.write_text(write_yaml(data), "utf-8", newline="")
     assert read_yaml(file) == data
 
 
+@settings(max_examples=30)
 @given(networks())
 def test_a_network_survives_its_folder(tmp_path_factory: pytest.TempPathFactory, network: Network) -> None:
     folder = save(network, tmp_path_factory.mktemp("agent") / "x")
@@ -224,7 +246,11 @@ def home(tmp_path: Path) -> Path:
 def with_functions(home: Path) -> Network:
     function = load_file(home / "functions.py", "functions.py").shout
     inner = Network("deep", [ToolNode("deep", function, output="loud")], [])
-    nodes = [ToolNode("one", function, output="a"), FunctionNode("two", function, output="b"), AgentNode("three", inner)]
+    nodes = [
+        ToolNode("one", function, output="a"),
+        FunctionNode("two", function, output="b"),
+        AgentNode("three", inner),
+    ]
     return Network("net", nodes, [])
 
 

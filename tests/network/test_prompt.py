@@ -20,7 +20,9 @@ injections = st.one_of(
     texts,
     st.builds("{}# {}\n{}".format, texts, HEADINGS, texts),
     st.builds("{}# {}".format, st.text("\\\n", max_size=4), HEADINGS),
-    st.sampled_from(["\n=>\n", "=>", "a: 1\n=>\nb: 2", "- rule", "  - `x`: y", "null", '"', "{", "[1]", "1e5", "NaN", "\\# Rules"]),
+    st.sampled_from(
+        ["\n=>\n", "=>", "a: 1\n=>\nb: 2", "- rule", "  - `x`: y", "null", '"', "{", "[1]", "1e5", "NaN", "\\# Rules"]
+    ),
     json_values.map(lambda value: json.dumps(value, ensure_ascii=False)),
 )
 rules = injections.filter(lambda text: bool(text.strip()) and "\n" not in text)
@@ -38,8 +40,12 @@ def plain(value: Any) -> Any:
     examples=st.lists(st.tuples(rows, rows), max_size=3),
     description=injections,
 )
-@example(task="\n# Rules\n\\# Task\n", definitions={"a": ""}, rule_texts=["# Input"], examples=[({}, {})] * 2, description="")
-@example(task="", definitions={"a (b)": "`"}, rule_texts=['"'], examples=[({}, {"a": 1}), ({"a": 1}, {})], description="x")
+@example(
+    task="\n# Rules\n\\# Task\n", definitions={"a": ""}, rule_texts=["# Input"], examples=[({}, {})] * 2, description=""
+)
+@example(
+    task="", definitions={"a (b)": "`"}, rule_texts=['"'], examples=[({}, {"a": 1}), ({"a": 1}, {})], description="x"
+)
 def test_what_the_system_message_says_is_what_the_node_holds(
     task: str,
     definitions: dict[str, str],

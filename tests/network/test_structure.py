@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from agentsym.errors import NetworkError
+from agentsym.network.fields import Choice
 from agentsym.network.network import END, START, Network
-from agentsym.network.parameters import Structure
-from tests.network.samples import ALL, chain, diamond, loop, prompt, router
+from tests.network.samples import ALL, LEARNED, chain, diamond, loop, prompt, router
 from tests.network.test_edits import edited
 
 NEW = {"kind": "prompt", "id": "new", "inputs": ["question"], "output": {"new_out": "string"}}
@@ -126,19 +126,13 @@ def test_a_node_before_a_join_waits_in_its_place() -> None:
 
 
 def test_a_node_that_chose_hands_its_choice_to_its_only_predecessor() -> None:
-    start = Network("net", [prompt("first"), *router().nodes], [("first", "sort"), *router().edges[:4]],
-                    outputs=["said"], structure=Structure(learnable=True))  # fmt: skip
-    intent = start.node("sort").output
-    made = start.replace(
-        nodes=tuple(
-            node.model_copy(update={"output": intent, "parameters": start.node("sort").parameters}) if node.id == "first"
-            else node.model_copy(update={"output": (), "parameters": start.node("refund").parameters}) if node.id == "sort"
-            else node
-            for node in start.nodes
-        )
-    )  # fmt: skip
-    after = edited(made, {"op": "delete_node", "node": "sort"})
-    assert {("first", "fraud", "fraud"), ("first", "refund", None)} <= edges(after)
+    labels = {"intent": Choice(["refund", "fraud"])}
+    nodes = [prompt("first", output=labels), prompt("sort"), prompt("refund"), prompt("fraud")]
+    ways = [("first", "sort"), ("sort", "fraud", {"intent": "fraud"}), ("sort", "refund")]
+    network = Network("net", nodes, ways, outputs=["intent"], structure=LEARNED)
+    gone, new = changed(network, {"op": "delete_node", "node": "sort"})
+    assert gone == {("first", "sort", None), FRAUD, REFUND}
+    assert new == {("first", "fraud", "fraud"), ("first", "refund", None)}
 
 
 def test_tools_are_made_given_taken_and_removed() -> None:
@@ -178,13 +172,28 @@ def test_labels_go_with_their_field() -> None:
 FOREIGN = {"kind": "function", "id": "new", "code_ref": {"ref": "os:system", "sha256": ""}}
 REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("name taken", "chain", {"op": "add_node", "node": {**NEW, "id": "calc"}, "after": "draft"}, "is taken"),
-    ("no such edge", "chain", {"op": "add_node", "node": NEW, "on_edge": ["final", "draft"]}, "there are draft → final"),
+    (
+        "no such edge",
+        "chain",
+        {"op": "add_node", "node": NEW, "on_edge": ["final", "draft"]},
+        "there are draft → final",
+    ),
     ("no such place", "chain", {"op": "add_node", "node": NEW, "after": "nowhere"}, "the nodes are draft, final"),
     ("nobody before", "chain", {"op": "add_node", "node": NEW, "before": "nowhere"}, "no edge leads to"),
     ("unconnected", "chain", {"op": "add_node", "node": NEW}, "unreachable"),
-    ("unknown tool", "chain", {"op": "add_node", "node": {**NEW, "tools": ["x"]}, "after": "draft"}, "create_tool first"),
+    (
+        "unknown tool",
+        "chain",
+        {"op": "add_node", "node": {**NEW, "tools": ["x"]}, "after": "draft"},
+        "create_tool first",
+    ),
     ("foreign code", "chain", {"op": "add_node", "node": FOREIGN, "after": "draft"}, "os:system"),
-    ("foreign tool", "chain", {"op": "create_tool", "tool": {"name": "x", "code_ref": FOREIGN["code_ref"]}}, "os:system"),
+    (
+        "foreign tool",
+        "chain",
+        {"op": "create_tool", "tool": {"name": "x", "code_ref": FOREIGN["code_ref"]}},
+        "os:system",
+    ),
     ("producer deleted", "chain", {"op": "delete_node", "node": "draft"}, "reads 'notes'"),
     ("output deleted", "diamond", {"op": "delete_node", "node": "merge"}, "output 'merge_out'"),
     ("unknown node", "chain", {"op": "delete_node", "node": "x"}, "no node 'x'; it has draft, final"),
@@ -199,17 +208,37 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("no edge to drop", "chain", {"op": "drop_edge", "source": "final", "target": "draft"}, "there is no edge"),
     ("way out dropped", "loop", {"op": "drop_edge", "source": "check", "target": END}, "no_fallback"),
     ("no edge to change", "chain", {"op": "set_condition", "source": "final", "target": "draft"}, "there is no edge"),
-    ("condition on nothing", "chain", {"op": "set_condition", "source": "draft", "target": "final", "when": {"x": 1}}, "no_fallback"),
+    (
+        "condition on nothing",
+        "chain",
+        {"op": "set_condition", "source": "draft", "target": "final", "when": {"x": 1}},
+        "no_fallback",
+    ),
     ("entry skips a producer", "chain", {"op": "set_entry", "node": "final"}, "unreachable"),
     ("unknown entry", "chain", {"op": "set_entry", "node": "x"}, "no node 'x'"),
     ("reads nothing", "chain", {"op": "set_inputs", "node": "final", "value": ["x"]}, "reads 'x'"),
     ("writes it no more", "chain", {"op": "set_output", "node": "draft", "value": []}, "reads 'notes'"),
-    ("labels from nowhere", "chain", {"op": "set_output", "node": "draft", "value": [{"name": "notes", "type": "choice"}]}, "needs labels"),
+    (
+        "labels from nowhere",
+        "chain",
+        {"op": "set_output", "node": "draft", "value": [{"name": "notes", "type": "choice"}]},
+        "needs labels",
+    ),
     ("tool name taken", "chain", {"op": "create_tool", "tool": {"name": "draft"}}, "is taken"),
     ("tool unknown", "chain", {"op": "delete_tool", "tool": "x"}, "no tool 'x'; it has calc"),
     ("attached already", "chain", {"op": "attach_tool", "node": "draft", "tool": "calc"}, "has tool 'calc' already"),
-    ("not attached", "chain", {"op": "detach_tool", "node": "final", "tool": "calc"}, "has no tool 'calc'; it has none"),
-    ("no model calls it", "nested", {"op": "attach_tool", "node": "inner", "tool": "calc"}, "only prompt nodes call tools"),
+    (
+        "not attached",
+        "chain",
+        {"op": "detach_tool", "node": "final", "tool": "calc"},
+        "has no tool 'calc'; it has none",
+    ),
+    (
+        "no model calls it",
+        "nested",
+        {"op": "attach_tool", "node": "inner", "tool": "calc"},
+        "only prompt nodes call tools",
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentsym.errors import NetworkError
@@ -32,6 +32,7 @@ def shuffled(value: Any, seed: int) -> Any:
     return [shuffled(item, seed) for item in value] if isinstance(value, list) else value
 
 
+@settings(max_examples=30)
 @given(networks(), st.integers(0, 9))
 def test_a_network_survives_json_and_keeps_its_version_for_every_order_of_keys_and_nodes(
     network: Network, seed: int
@@ -123,7 +124,9 @@ def test_a_network_cannot_be_changed_in_place() -> None:
     assert network.version == chain().version
 
 
-@pytest.mark.parametrize("how", ["__setitem__", "__delitem__", "update", "pop", "popitem", "clear", "setdefault", "__ior__"])
+@pytest.mark.parametrize(
+    "how", ["__setitem__", "__delitem__", "update", "pop", "popitem", "clear", "setdefault", "__ior__"]
+)
 def test_a_frozen_dictionary_refuses_every_mutation(how: str) -> None:
     frozen = freeze({"a": [1, {"b": 2}]})
     with pytest.raises(TypeError, match="immutable"):

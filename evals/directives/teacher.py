@@ -1,0 +1,92 @@
+"""The teacher of this eval: a rule program that sees outputs and what was expected, never the hidden task.
+
+Once a step it draws which nodes are edited; a node that back-propagation does not reach stays as it is all the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from agentsym.learning.protocols import Row, Task, Verdict
+from agentsym.network.edits import AddItem, DropItem, Edit
+from agentsym.network.network import Network
+from agentsym.network.parameters import Rule
+from agentsym.network.records import Gradient, LossReport, Step, Suggestion, Trajectory
+from evals.directives.world import DIRECTIVES, MOST_DIRECTIVES, NODES, REMEDIES, symptoms
+
+RANDOM_PROPOSALS = 0.30
+SECOND_EDIT = 0.35
+
+
+class TeacherDouble:
+    """Names symptoms, hands them back from node to node, and toggles one directive of a node that it drew.
+
+    An answer without symptoms counts as satisfied only to the eye: the teacher goes on proposing at random, so that a
+    version that is right already has to be kept by the gate.
+    """
+
+    name = "rule program"
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(f"teacher/{seed}")
+        self._drawn: tuple[str, ...] = ()
+
+    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
+        """Name the symptoms; the first loss of a batch forgets the draw of the last one."""
+        self._drawn = ()
+        text = ", ".join(symptoms(trajectory.output["answer"], row.expected["answer"])) or "no symptom"
+        return LossReport(example_id=row.id, score=verdict.score or 0.0, text=text, requirement=text)
+
+    async def gradient(
+        self, network: Network, trajectory: Trajectory, step: Step, loss: LossReport, messages: Sequence[str], lr: float
+    ) -> Gradient:
+        """Suggest what the messages say, if the node was drawn; require the same of the node before."""
+        self._drawn = self._drawn or self._draw()
+        said = ", ".join(messages)
+        suggested = (Suggestion(parameter=f"{step.node}/rules", advice=said),) if step.node in self._drawn else ()
+        return Gradient(
+            example_id=loss.example_id,
+            step=step.index,
+            node=step.node,
+            suggestions=suggested,
+            requirements=dict.fromkeys(step.parents, said),
+            score=loss.score,
+        )
+
+    async def propose(self, task: Task) -> Sequence[Edit]:
+        """Toggle a directive: a random one, or one that remedies a symptom of the batch."""
+        seen = {
+            symptom
+            for item in task.evidence
+            for gradient in item.gradients
+            for suggestion in gradient.suggestions
+            if suggestion.parameter == task.parameter
+            for symptom in suggestion.advice.split(", ")
+        }
+        directive = pick(self.chance, [symptom for symptom in REMEDIES if symptom in seen])
+        return toggle(self.chance, task, directive) if directive else ()
+
+    def _draw(self) -> tuple[str, ...]:
+        """Draw the node that is edited in this step and, sometimes, the other one as well."""
+        one = self.chance.choice(NODES)
+        both = self.chance.random() < SECOND_EDIT
+        return NODES if both else (one,)
+
+
+def pick(chance: random.Random, seen: Sequence[str]) -> str | None:
+    """Return a directive: a random one with 30 %, else a remedy of a symptom drawn from those seen; None if none is."""
+    if chance.random() < RANDOM_PROPOSALS:
+        return chance.choice(list(DIRECTIVES))
+    return chance.choice(REMEDIES[chance.choice(seen)]) if seen else None
+
+
+def toggle(chance: random.Random, task: Task, directive: str) -> list[Edit]:
+    """Return the edits that drop a directive if it is there, else add it at the end, evicting one if two are."""
+    rules: Sequence[Rule] = task.network.parameter(task.parameter).value
+    for rule in rules:
+        if rule.text == directive:
+            return [DropItem(path=task.parameter, id=rule.id, why=f"drop {directive}")]
+    evicted = [chance.choice(rules)] if len(rules) >= MOST_DIRECTIVES else []
+    drops = [DropItem(path=task.parameter, id=rule.id, why=f"evict {rule.text}") for rule in evicted]
+    return [*drops, AddItem(path=task.parameter, item=directive, why=f"add {directive}")]

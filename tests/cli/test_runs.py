@@ -1,0 +1,53 @@
+"""`agentsym runs` tells what a run did: its steps with decisions and edits, its scores, its calls, its journal."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Call
+
+
+def test_no_runs_yet_is_no_error(call: Call) -> None:
+    done = call("runs", "list")
+    assert (done.code, done.out) == (0, "")
+    assert "there are no runs yet" in done.err
+    assert call("runs", "show").code == 2
+
+
+def test_runs_are_listed_the_newest_first(call: Call) -> None:
+    made = [call("optimize", "things", "--steps", steps, "--json").json["run"] for steps in ("0", "1")]
+    listed = call("runs", "list", "--json").json
+    assert [run["id"] for run in listed] == made[::-1]
+    out = call("runs", "list").out
+    assert all(run in out for run in made)
+
+
+def test_show_tells_decisions_edits_scores_and_calls(call: Call) -> None:
+    run = call("optimize", "things", "--steps", "2", "--json").json
+    done = call("runs", "show")
+    for text in (run["run"], "step 1: batch", "edits accepted", "add_item sort/rules", "on test rows", "forward"):
+        assert text in done.out
+
+
+def test_show_as_json_is_one_document(call: Call) -> None:
+    run = call("optimize", "things", "--steps", "2", "--json").json
+    shown = call("runs", "show", run["run"][:-1], "--json").json
+    assert [step["step"] for step in shown["steps"]] == [1, 2]
+    assert all(edit["op"] for step in shown["steps"] for edit in step["edits"])
+    assert shown["tested"] == run["tested"]
+    assert {(entry["phase"], entry["node"]) for entry in shown["by_node"]} >= {("forward", "sort"), ("test", "sort")}
+    assert shown["config"]["origin"]["name"] == "things"
+
+
+def test_the_journal_is_one_event_a_line(call: Call) -> None:
+    call("optimize", "things", "--steps", "1")
+    events = [json.loads(line) for line in call("runs", "show", "last", "--journal").out.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[0]["kind"] == "run" and events[-1]["kind"] == "stop"
+
+
+@pytest.mark.parametrize("columns", ["30", "60"])
+def test_a_narrow_terminal_will_do(call: Call, columns: str) -> None:
+    call("optimize", "things", "--steps", "1")
+    for command in (("runs", "list"), ("runs", "show"), ("show", "things")):
+        assert call(*command, COLUMNS=columns).code == 0
