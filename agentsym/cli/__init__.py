@@ -12,7 +12,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from agentsym import __version__
 from agentsym.cli import diff, new, optimize, run, runs, show
 from agentsym.cli import eval as evaluation
 from agentsym.cli.screen import guarded
@@ -43,7 +42,7 @@ app = typer.Typer(
     name="agentsym",
     cls=_Commands,
     help="Agents that learn: networks whose weights are text and code, trained on examples.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help is there in a third of the time
@@ -53,17 +52,23 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"agentsym {__version__}")
+        from importlib.metadata import version
+
+        typer.echo(f"agentsym {version('agentsym')}")
         raise typer.Exit
 
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Agents that learn: networks whose weights are text and code, trained on examples."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 app.command("optimize")(optimize.optimize)

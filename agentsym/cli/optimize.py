@@ -50,7 +50,7 @@ def optimize(
     gate: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="paper, strict, validated or always (default: validated, if there are rows)."
+            metavar="NAME", help="paper, strict, validated or always (default: validated, or paper under 10 rows)."
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Most steps (default: 20).")] = None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EDITS = 8  # edits of a step that are shown
 
-app = typer.Typer(help="What is remembered of training runs.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="What is remembered of training runs.", rich_markup_mode=None)
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or last.")]
 

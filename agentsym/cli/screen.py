@@ -85,8 +85,6 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, AgentsymError):
         return str(error), error.exit_code
     if hasattr(error, "format_message"):  # typer's own, of a flag or an argument
-        if not error.format_message():  # no argument at all: the help has been printed
-            return "", 2
         context = getattr(error, "ctx", None)
         hint = f" (`{context.command_path} --help` shows all)" if context is not None else ""
         return f"{error.format_message()}{hint}", 2
@@ -97,11 +95,10 @@ def _told(error: Exception) -> tuple[str, int]:
 
 def _failed(message: str, code: int, as_json: bool) -> int:
     try:
-        if message and as_json:
+        if as_json:
             emit({"error": message})
             sys.stdout.flush()
-        if message:
-            say(f"error: {message}", "red")
+        say(f"error: {message}", "red")
     except BrokenPipeError:
         _closed_pipe()
     return code

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from agentsym.network.network import Network
     from agentsym.network.parameters import Parameter
 
+BESIDE = 40  # characters that the other columns of the table take
+
 
 def show(
     agent: options.AgentName,
@@ -54,11 +56,12 @@ def _nodes(network: Network) -> Any:
 
 def _parameters(network: Network) -> Any:
     table = _table("parameter", "learned", "size", "value")
-    table.columns[0].no_wrap = table.columns[3].no_wrap = True
-    table.columns[3].overflow, table.columns[3].ratio = "ellipsis", 1
-    for path, parameter in network.parameters().items():
+    table.columns[0].no_wrap = True
+    parameters = network.parameters()
+    room = screen().width - max(map(len, parameters)) - BESIDE
+    for path, parameter in parameters.items():
         learned = "yes" if parameter.learnable else "no"
-        table.add_row(path, learned, size_of(parameter), short(_value(parameter), 200))
+        table.add_row(path, learned, size_of(parameter), short(_value(parameter), max(12, room)))
     return table
 
 

@@ -77,9 +77,12 @@ class FrozenDict(dict[str, Any]):
 
 
 def freeze(value: Any) -> Any:
-    """Return `value` with every dictionary and list inside it made immutable."""
+    """Return `value` with every dictionary and list inside it made immutable, keys in the order of their names.
+
+    A version does not depend on the order of keys, so nothing that is made of a network may.
+    """
     if isinstance(value, Mapping):
-        return FrozenDict({key: freeze(item) for key, item in value.items()})
+        return FrozenDict({key: freeze(value[key]) for key in sorted(value, key=str)})
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in value)
     return value

@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 
 from agentsym.learning.protocols import Row, Task, Verdict
+from agentsym.models.protocol import Phase
 from agentsym.network.edits import AddItem, DropItem, Edit
 from agentsym.network.network import Network
 from agentsym.network.parameters import Rule
@@ -22,8 +23,7 @@ SECOND_EDIT = 0.35
 class TeacherDouble:
     """Names symptoms, hands them back from node to node, and toggles one directive of a node that it drew.
 
-    An answer without symptoms counts as satisfied only to the eye: the teacher goes on proposing at random, so that a
-    version that is right already has to be kept by the gate.
+    It never says that it is satisfied: its random proposals go on, so that what is right already is the gate's to keep.
     """
 
     name = "rule program"
@@ -32,7 +32,16 @@ class TeacherDouble:
         self.chance = random.Random(f"teacher/{seed}")
         self._drawn: tuple[str, ...] = ()
 
-    async def loss(self, network: Network, trajectory: Trajectory, row: Row, verdict: Verdict) -> LossReport:
+    async def loss(
+        self,
+        network: Network,
+        trajectory: Trajectory,
+        row: Row,
+        verdict: Verdict,
+        *,
+        phase: Phase = "loss",
+        rollout: int = 0,
+    ) -> LossReport:
         """Name the symptoms; the first loss of a batch forgets the draw of the last one."""
         self._drawn = ()
         text = ", ".join(symptoms(trajectory.output["answer"], row.expected["answer"])) or "no symptom"

@@ -71,6 +71,14 @@ def test_a_metric_of_ones_own_scores(call: Call, place: Path) -> None:
     assert done.json["reason"] == "the target of 1 is reached"
 
 
+def test_a_metric_that_gives_no_score_ends_the_run_and_the_run_is_kept(call: Call, place: Path) -> None:
+    (place / "mine.py").write_text("def seven(row, output):\n    return 7\n")
+    done = call(*QUICK, "--metric", "mine.py:seven")
+    assert done.code == 2
+    assert "a score lies in [0, 1]" in done.err.splitlines()[-1]
+    assert f"--resume {call('runs', 'list', '--json').json[0]['id']}" in done.err
+
+
 def test_a_dry_run_says_what_would_run_and_leaves_no_trace(call: Call, place: Path) -> None:
     done = call(*QUICK, "--dry-run", "--max-calls", "500")
     assert done.code == 0

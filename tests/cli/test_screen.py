@@ -1,6 +1,8 @@
 """Errors are one line, JSON is one document, pipes may close, and colours stay out of files."""
 
 import json
+import os
+import pty
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -12,7 +14,7 @@ import typer
 from agentsym import __version__
 from agentsym.cli.screen import dollars, emit, guarded, span
 from agentsym.errors import BudgetExceeded, ModelError, UsageError
-from tests.cli.conftest import Call
+from tests.cli.conftest import COMMAND, Call
 
 
 def test_the_installed_command_tells_its_version(execute: Call) -> None:
@@ -48,6 +50,27 @@ def test_a_pipe_that_closes_is_no_complaint(start: Callable[..., subprocess.Pope
 
 def test_files_and_pipes_get_no_colours(execute: Call) -> None:
     assert "\x1b" not in "".join(map(str, execute("show", "things")))
+
+
+def test_a_terminal_gets_a_panel_and_a_result_on_stdout_stays_clean(place: Path) -> None:
+    terminal, end = pty.openpty()
+    command = [COMMAND, "optimize", "things", "--steps", "2", "--json"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=end, text=True)
+    os.close(end)
+    shown = b"".join(iter(lambda: _read(terminal), b"")).decode()
+    os.close(terminal)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.read())["status"] == "done"
+    assert process.wait(timeout=60) == 0
+    assert "of at most 2" in shown and "of 54 rows" in shown and "accepted" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""
 
 
 def test_a_store_that_cannot_be_made_is_said(call: Call, place: Path) -> None:
