@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentsym.network.network import Network
     from agentsym.network.parameters import Parameter
 
-BESIDE = 40  # characters that the other columns of the table take
+BESIDE = 44  # characters that the other columns of the table take
 
 
 def show(
@@ -56,7 +56,7 @@ def _nodes(network: Network) -> Any:
 
 def _parameters(network: Network) -> Any:
     table = _table("parameter", "learned", "size", "value")
-    table.columns[0].no_wrap = True
+    table.columns[0].no_wrap = table.columns[2].no_wrap = True
     parameters = network.parameters()
     room = screen().width - max(map(len, parameters)) - BESIDE
     for path, parameter in parameters.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from agentsym.errors import NetworkError
@@ -63,13 +63,14 @@ class Prompt:
         self._node = node
         self._instructions = _value_of(node, "instructions", Text).value
         self._shown = variables(self._instructions)
+        written = [field.name for field in node.output]
         self._fixed = _join(
             _section("Answer", _answer(node)),
             _section("Rules", "\n".join(f"- {_plain(rule.text)}" for rule in _value_of(node, "rules", Rules).value)),
             _section(
                 "Examples",
                 "\n\n".join(
-                    f"{_lines(example.input)}\n=>\n{_lines(example.output)}"
+                    f"{_lines(in_order(example.input, node.inputs))}\n=>\n{_lines(in_order(example.output, written))}"
                     for example in _value_of(node, "examples", Examples).value
                 ),
             ),
@@ -123,6 +124,15 @@ def read_system(system: str) -> ReadPrompt:
     examples = _read_examples(bodies.get("Examples", ""))
     task = _ESCAPED.sub(r"\1", bodies.get("Task", ""))
     return ReadPrompt(task=task, choices=choices, rules=rules, examples=examples)
+
+
+def in_order(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return values in the order of the named fields, others after them by name.
+
+    A mapping that was stored may come back with its keys sorted; what a prompt says must not depend on that.
+    """
+    rest = sorted(values.keys() - set(names))
+    return {name: values[name] for name in (*names, *rest) if name in values}
 
 
 def _answer(node: PromptNode) -> str:

@@ -21,10 +21,18 @@ from agentsym.network.fields import PYTHON_TYPES, Field
 from agentsym.network.parameters import AnyParameter, Code, Number, Option, Parameter, Text
 
 NodeId = Annotated[str, Bounded(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+def _in_order(parameters: dict[str, Parameter]) -> FrozenDict:
+    """Order parameters by kind and name: a version does not depend on the order, so nothing made of it may."""
+    return FrozenDict(sorted(parameters.items(), key=lambda item: (_ORDER.index(item[1].kind), item[0])))
+
+
+_ORDER = ("text", "choices", "rules", "examples", "code", "number", "option", "structure")
 Parameters = Annotated[
     Mapping[str, Parameter],
     GetPydanticSchema(
-        lambda _, handler: core_schema.no_info_after_validator_function(FrozenDict, handler(dict[str, AnyParameter]))
+        lambda _, handler: core_schema.no_info_after_validator_function(_in_order, handler(dict[str, AnyParameter]))
     ),
 ]
 

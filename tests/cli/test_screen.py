@@ -60,9 +60,9 @@ def test_a_terminal_gets_a_panel_and_a_result_on_stdout_stays_clean(place: Path)
     os.close(end)
     shown = b"".join(iter(lambda: _read(terminal), b"")).decode()
     os.close(terminal)
-    assert process.stdout is not None
-    assert json.loads(process.stdout.read())["status"] == "done"
-    assert process.wait(timeout=60) == 0
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert json.loads(out)["status"] == "done"
     assert "of at most 2" in shown and "of 54 rows" in shown and "accepted" in shown
 
 

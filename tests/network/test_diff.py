@@ -15,6 +15,7 @@ from tests.network.test_edits import BRIEF, EXAMPLE, edited
 NEW = {"kind": "prompt", "id": "new", "description": "checks", "output": {"x": "string"}}
 
 
+@settings(max_examples=15)
 @given(networks())
 def test_an_agent_does_not_differ_from_itself(network: Network) -> None:
     assert not diff(network, Network.model_validate(network.model_dump(mode="json")))

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from agentsym.errors import NetworkError
 from agentsym.network.canonical import FrozenDict, freeze
 from agentsym.network.network import Network
-from tests.network.samples import ALL, chain, loop, networks, router
+from agentsym.network.nodes import PromptNode
+from agentsym.network.prompt import Prompt
+from tests.network.samples import ALL, chain, loop, networks, prompt_nodes, router
 
 PROGRAM = """
 import json, sys
@@ -44,6 +46,15 @@ def test_a_network_survives_json_and_keeps_its_version_for_every_order_of_keys_a
     for part in ("nodes", "edges"):
         random.Random(seed).shuffle(plain[part])
     assert Network.model_validate(shuffled(plain, seed)).version == network.version
+
+
+@settings(max_examples=30)
+@given(prompt_nodes("node"), st.integers(0, 9))
+def test_what_a_model_reads_does_not_depend_on_the_order_of_keys(node: PromptNode, seed: int) -> None:
+    again = PromptNode.model_validate(shuffled(node.model_dump(mode="json"), seed))
+    values = {"question": "x"}
+    assert list(again.parameters) == list(node.parameters)
+    assert Prompt(again).messages(values) == Prompt(node).messages(values)
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "2"])

@@ -21,6 +21,7 @@ from agentsym.network.edits import AddItem, Edit, ReplaceItem
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, PromptNode
 from agentsym.network.parameters import Choices, Examples, Rules
+from agentsym.network.prompt import in_order
 from agentsym.network.records import Gradient, LossReport, Step, Suggestion, Trajectory
 
 P = TypeVar("P", Rules, Examples)
@@ -142,7 +143,7 @@ def _content(node: PromptNode, field: str, labels: Sequence[str]) -> Content:
         choices=tuple((label, definitions.get(label, "")) for label in labels),
         rules=tuple(contrast.Rule(rule.id, rule.text) for rule in _held(node, "rules", Rules).value),
         examples=tuple(
-            contrast.Example(example.id, _text(example.input), _label(example.output[field]))
+            contrast.Example(example.id, _text(in_order(example.input, node.inputs)), _label(example.output[field]))
             for example in _held(node, "examples", Examples).value
             if field in example.output
         ),
