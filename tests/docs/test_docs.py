@@ -211,3 +211,12 @@ def test_the_architecture_page_knows_every_kind_of_event() -> None:
     kinds = set(re.findall(r'(?:\.write|\.phase)\(\s*"(\w+)"', source)) | {"trajectory", "forward"}
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
     assert kinds <= set(re.findall(r"(?m)^\| `(\w+)` \|", page))
+
+
+def test_the_agent_of_the_architecture_page_is_what_a_saved_one_looks_like(tmp_path: Path) -> None:
+    from agentsym import Agent
+
+    (yaml,) = (block.text for block in blocks("docs/architecture.md") if block.language == "yaml")
+    (tmp_path / "agent.yaml").write_text(yaml + "\n", "utf-8")
+    saved = Agent.load(tmp_path).save(tmp_path / "saved") / "agent.yaml"
+    assert saved.read_text("utf-8") == yaml + "\n"

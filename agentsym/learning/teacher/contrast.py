@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from agentsym.learning.teacher.phrases import content_words, listed, phrases
+from agentsym.learning.teacher.phrases import content_words, listed, phrases, retold
 from agentsym.models.lexical import Grams, LexicalReader, Reading, Scores, Space, named
 
 Kind = Literal["examples", "rules", "definitions"]
@@ -85,21 +86,10 @@ class AddExample:
 
 
 @dataclass(frozen=True)
-class ReplaceExample:
-    """Show record `row` of the batch in place of the example `old`."""
-
-    old: str
-    id: str
-    row: int
-    text: str
-    label: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class SetDefinition:
-    """Write a label's definition anew."""
+    """Give a label the definition `text`."""
 
+    id: str
     label: str
     text: str
     reason: str
@@ -115,121 +105,122 @@ class AddRule:
     reason: str
 
 
-@dataclass(frozen=True)
-class ReplaceRule:
-    """Write another sentence for `label` in place of the rule `old`."""
-
-    old: str
-    id: str
-    label: str
-    text: str
-    reason: str
-
-
-Edit = AddExample | ReplaceExample | SetDefinition | AddRule | ReplaceRule
+Edit = AddExample | SetDefinition | AddRule
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a prompt may hold, and how much of it one proposal may write."""
+    """What a prompt may hold; `examples_per_label` and `rules_per_label` count what one label has in all."""
 
     examples_per_label: int = 8
     rules_per_label: int = 5
     rule_chars: int = 120
     definition_chars: int = 200
-    examples_per_step: int = 1
-    phrases_per_rule: int = 4
+
+
+# Definitions come early, while there is little else to go by; then examples and rules take turns, since each is
+# chosen by what the other leaves unexplained. Eight turns fill the examples, five the rules.
+SCHEDULE: tuple[Kind, ...] = (
+    "examples", "rules", "examples", "rules", "examples", "rules", "examples", "rules", "examples", "rules",
+    "examples", "examples", "examples", "definitions",
+)  # fmt: skip
+EXAMPLE_TURNS = 8
+PHRASES_PER_RULE = 4
+_QUOTED = re.compile(r"“([^”]+)”")
+_RULE_FORMS = ("Choose `{label}` for {phrases}.", "{phrases} point to `{label}`.", "`{label}` fits {phrases}.")
 
 
 class Contrast:
     """Proposes edits for one choice field from a batch of records.
 
     It holds no state but the counted grams, which are a pure function of the texts.
+
+    Args:
+        limits: what the prompt may hold.
+        speaker: who writes the inputs, as a definition begins ("The customer").
+        grams: shared with other readers of the same texts, to count them once.
     """
 
-    def __init__(self, limits: Limits = Limits(), grams: Grams | None = None) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits | None = None, speaker: str = "The writer", grams: Grams | None = None) -> None:
+        self._limits = limits or Limits()
+        self._speaker = speaker
         self._grams = grams or Grams()
 
     def propose(
-        self,
-        kind: Kind,
-        content: Content,
-        records: Sequence[Record],
-        avoid: frozenset[str] = frozenset(),
+        self, kind: Kind, content: Content, records: Sequence[Record], avoid: frozenset[str] = frozenset()
     ) -> list[Edit]:
-        """Return edits of one kind, at most one or a few a label; none where nothing would help.
+        """Return edits of one kind for every label that they would help; none where nothing would.
 
         Args:
             kind: which component of the prompt to write.
             content: the prompt as it is.
-            records: rows of the training set with what the prompt answered; the larger, the surer the gains.
-            avoid: ids (examples, rules) or texts (definitions) that a gate has turned down before.
+            records: rows of the training set with what the prompt answered; the more, the surer the gains.
+            avoid: ids of edits that a gate has turned down since the content last changed.
         """
         view = _View(content, records, self._grams)
         if kind == "examples":
             return self._examples(view, avoid)
         if kind == "rules":
             return self._rules(view, avoid)
-        return []
+        return self._definitions(view, avoid)
 
     def _examples(self, view: _View, avoid: frozenset[str]) -> list[Edit]:
-        shown = {example.text for example in view.content.examples}
+        shown = Counter(example.label for example in view.content.examples)
+        texts = {example.text for example in view.content.examples}
         gains = view.gains_of_records()
+        turn = max(1, self._limits.examples_per_label // EXAMPLE_TURNS)
         edits: list[Edit] = []
         for label in view.content.labels:
-            room = self._limits.examples_per_label - sum(e.label == label for e in view.content.examples)
-            ranked = sorted((row for row in view.rows_of(label)), key=lambda row: (-gains[row], row))
-            for row in ranked:
+            room = min(turn, self._limits.examples_per_label - shown[label])
+            for row in sorted(view.rows_of(label), key=lambda row: (-gains[row], row)):
                 text = view.records[row].text
                 key = stable_id(label, text)
-                if room <= 0 or sum(isinstance(e, AddExample) and e.label == label for e in edits) == self._limits.examples_per_step:
+                if room <= 0 or gains[row] <= 0:
                     break
-                if text in shown or key in avoid or gains[row] <= 0:
-                    continue
-                shown.add(text)
-                room -= 1
-                edits.append(AddExample(key, row, text, label, view.reason(row)))
+                if text not in texts and key not in avoid:
+                    texts.add(text)
+                    room -= 1
+                    edits.append(AddExample(key, row, text, label, view.reason(row)))
         return edits
 
     def _rules(self, view: _View, avoid: frozenset[str]) -> list[Edit]:
+        messages = {_folded(record.text) for record in view.records}
         edits: list[Edit] = []
-        messages = {" ".join(record.text.lower().split()) for record in view.records}
-        quoted = {phrase for rule in view.content.rules for phrase in _QUOTED.findall(rule.text)}
         for label in view.content.labels:
-            served = [r for r in view.content.rules if any(label in toward | against for _, toward, against in named(r.text, view.content.labels))]
+            served = [rule.text for rule in view.content.rules if view.serves(rule, label)]
             if len(served) >= self._limits.rules_per_label:
                 continue
-            heard = sorted({p for row in view.rows_of(label) for p in phrases(view.records[row].text)} - quoted)
-            heard = [p for p in heard if p.lower() not in messages]
-            chosen = self._chosen(view, label, heard)
+            form = _RULE_FORMS[len(served) % len(_RULE_FORMS)].replace("{label}", label)
+            quoted = {phrase for text in served for phrase in _QUOTED.findall(text)}
+            heard = {phrase for row in view.rows_of(label) for phrase in phrases(view.records[row].text)} - quoted
+            room = self._limits.rule_chars - len(form.replace("{phrases}", ""))
+            chosen = _chosen(view, label, sorted(p for p in heard if _folded(p) not in messages), room)
             if not chosen:
                 continue
-            text = f"Choose `{label}` for {listed(['“'+p+'”' for p in chosen])}."
+            text = form.replace("{phrases}", listed([f"“{phrase}”" for phrase in chosen]))
             key = stable_id(label, text)
             if key not in avoid:
-                edits.append(AddRule(key, label, text, ""))
+                edits.append(AddRule(key, label, text, view.why(label)))
         return edits
 
-    def _chosen(self, view: _View, label: str, heard: Sequence[str]) -> list[str]:
-        """Greedily take the phrases with the largest gain that share no content word and fit one rule."""
-        gains = view.gains_of_texts(heard, label)
-        room = self._limits.rule_chars - len(f"Choose `{label}` for .") - 2
-        taken: list[str] = []
-        words: frozenset[str] = frozenset()
-        for at in np.argsort(-gains, kind="stable"):
-            phrase = heard[at]
-            if gains[at] <= 0 or len(taken) == self._limits.phrases_per_rule:
-                break
-            if content_words(phrase) & words or len(phrase) + 4 > room:
+    def _definitions(self, view: _View, avoid: frozenset[str]) -> list[Edit]:
+        """What is written already stays; what was found is added to it, where it fits."""
+        edits: list[Edit] = []
+        for label, old in view.content.choices:
+            told = sorted({sentence for row in view.rows_of(label) for sentence in retold(view.records[row].text)})
+            room = self._limits.definition_chars - len(f"{old} {self._speaker} .")
+            best: list[str] = []
+            for at in np.argsort(-view.gains_of_texts(told, label), kind="stable"):
+                other = all(len(content_words(told[at]) & content_words(one)) <= 1 for one in best)
+                if len(best) < 2 and other and len(told[at]) + 4 <= room:
+                    best.append(told[at])
+                    room -= len(told[at]) + 4
+            if not best or self._speaker in old:
                 continue
-            taken.append(phrase)
-            words |= content_words(phrase)
-            room -= len(phrase) + 4
-        return taken
-
-
-_QUOTED = re.compile(r"“([^”]+)”")
+            text = f"{old} {self._speaker} {listed(best)}.".strip()
+            if (key := stable_id(label, text)) not in avoid:
+                edits.append(SetDefinition(key, label, text, view.why(label)))
+        return edits
 
 
 def stable_id(*parts: str) -> str:
@@ -237,8 +228,27 @@ def stable_id(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
 
 
+def _folded(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _chosen(view: _View, label: str, heard: Sequence[str], room: int) -> list[str]:
+    """Take the phrases with the largest gain that share no content word and fit into `room` characters."""
+    gains = view.gains_of_texts(heard, label)
+    taken: list[str] = []
+    words: frozenset[str] = frozenset()
+    for at in np.argsort(-gains, kind="stable"):
+        if gains[at] <= 0 or len(taken) == PHRASES_PER_RULE:
+            break
+        if not content_words(heard[at]) & words and len(heard[at]) + 6 <= room:
+            taken.append(heard[at])
+            words |= content_words(heard[at])
+            room -= len(heard[at]) + 4
+    return taken
+
+
 class _View:
-    """The batch as the prompt's reader sees it: what it believes, what is left to explain, and in which direction."""
+    """The batch as the prompt's reader sees it: what it believes, and what is left to explain."""
 
     def __init__(self, content: Content, records: Sequence[Record], grams: Grams) -> None:
         self.content, self.records = content, records
@@ -248,26 +258,50 @@ class _View:
         # Rarity is taken over the batch too: the prompt alone does not know the words it has yet to learn.
         self._space = Space([*content.labels, *texts], grams)
         self._vectors = self._space.vectors(texts)
-        self.beliefs = self._reader.scores(texts)
-        self.residuals = -self.beliefs
-        self.residuals[np.arange(len(texts)), [self._place[r.wanted] for r in records]] += 1
-        self._pull: Scores = np.asarray(self._vectors.T @ self.residuals)
+        # residuals: records × labels, what was wanted minus what is believed; pull: the same, by gram.
+        self._residuals = -self._reader.scores(texts)
+        self._residuals[np.arange(len(texts)), [self._place[record.wanted] for record in records]] += 1
+        self._pull: Scores = np.asarray(self._vectors.T @ self._residuals)
+        self._rows: dict[str, list[int]] = {label: [] for label in content.labels}
+        for row, record in enumerate(records):
+            self._rows[record.wanted].append(row)
+        self._served = {
+            rule.id: frozenset().union(*(toward | against for _, toward, against in named(rule.text, content.labels)))
+            for rule in content.rules
+        }
 
     def rows_of(self, label: str) -> list[int]:
-        return [row for row, record in enumerate(self.records) if record.wanted == label]
+        """Return the records that want the label."""
+        return self._rows[label]
+
+    def serves(self, rule: Rule, label: str) -> bool:
+        """Whether a rule names the label."""
+        return label in self._served[rule.id]
 
     def gains_of_records(self) -> Scores:
-        """One a record: how far showing it would take the residuals of all records away."""
-        return (self.residuals * (self._vectors @ self._pull)).sum(axis=1)
+        """One a record: how much of all residuals showing it as an example would take away."""
+        return np.asarray((self._residuals * (self._vectors @ self._pull)).sum(axis=1))
 
     def gains_of_texts(self, texts: Sequence[str], label: str) -> Scores:
-        """One a text: the same for a text written for `label`."""
+        """One a text: the same for a text that is written for `label`."""
         if not texts:
             return np.empty(0, np.float32)
         step = -self._reader.scores(texts)
         step[:, self._place[label]] += 1
-        return (step * (self._space.vectors(texts) @ self._pull)).sum(axis=1)
+        return np.asarray((step * (self._space.vectors(texts) @ self._pull)).sum(axis=1))
 
     def reason(self, row: int) -> str:
-        r = self.records[row]
-        return f"answered {r.predicted}" if r.predicted != r.wanted else "answered right, unsure"
+        """Say why a record would make a good example."""
+        record = self.records[row]
+        if record.predicted != record.wanted:
+            return f"was answered `{record.predicted}`, and messages like it were too"
+        return f"was answered right, but others of `{record.wanted}` like it were not sure"
+
+    def why(self, label: str) -> str:
+        """Say what went wrong with a label's records."""
+        missed = Counter(self.records[row].predicted for row in self._rows[label])
+        right = missed.pop(label, 0)
+        if not missed:
+            return f"all {right} records of `{label}` were answered right; this makes their wording plain"
+        most, count = min(missed.items(), key=lambda item: (-item[1], item[0]))
+        return f"{missed.total()} of {missed.total() + right} records were missed, {count} of them as `{most}`"

@@ -40,12 +40,37 @@ FUNCTION_WORDS = (
     _DETERMINERS | _PRONOUNS | _AUXILIARIES | _PREPOSITIONS | _CONJUNCTIONS | _QUESTIONS | _ADVERBS | _NEGATIONS
 )
 # After these the phrase before them is complete; a determiner or "to" would show that its object was cut off.
-_MAY_FOLLOW = (_PREPOSITIONS - {"of", "to", "than", "about"}) | _CONJUNCTIONS | _QUESTIONS | (_ADVERBS - _set("more much many most such other same")) | _AUXILIARIES
+_MAY_FOLLOW = (
+    (_PREPOSITIONS - _set("of to than about"))
+    | _CONJUNCTIONS
+    | _QUESTIONS
+    | (_ADVERBS - _set("more much many most such other same"))
+    | _AUXILIARIES
+)
 _MAY_PRECEDE = _DETERMINERS | _PRONOUNS | _AUXILIARIES | _PREPOSITIONS | _CONJUNCTIONS | _QUESTIONS | _ADVERBS
-_MAY_START = (_PRONOUNS - _set("me him us them")) | _NEGATIONS | _QUESTIONS | _set("my no any another can't won't didn't don't doesn't isn't wasn't hasn't haven't i'm i've still already twice")
-_MAY_END = _set("through yet again already today yesterday twice now")
+_MAY_START = (
+    (_PRONOUNS - _set("me him us them"))
+    | _NEGATIONS
+    | _QUESTIONS
+    | _set("my no any another still already can't won't didn't don't doesn't isn't wasn't hasn't haven't i'm i've")
+)
+_MAY_END = _set("through yet again already today yesterday now")
 # Verbs that say nothing without what follows them.
-_OPEN = _set("need want like get got getting make made give gave take took go going went let know tell see wondering trying tried keep seem seems seemed wish think thought help")
+_OPEN = _set(
+    "need want like get got getting make made give gave take took go going went let know tell see wondering trying "
+    "tried keep seem seems seemed wish think thought help"
+)
+_THIRD_PERSON = {
+    "i": "they", "me": "them", "my": "their", "mine": "theirs", "myself": "themselves", "am": "are", "i'm": "they are",
+    "i've": "they have", "i'd": "they would", "i'll": "they will", "we": "they", "us": "them", "our": "their",
+    "we're": "they are", "we've": "they have", "you": "we", "your": "our", "you're": "we are",
+}  # fmt: skip
+_HOW_TO = re.compile(r"^how (?:do|can|could|should|would) (?:i|we) (.+)$", re.I)
+_WHETHER = re.compile(r"^(can|could|may|will|would|should|do|am|have|are) (i|we|you|there) (.+)$", re.I)
+_WHICH = re.compile(r"^(what|where|when|why|who|which|how)((?: \w+)?) (do|can|could|will|would|should|am|was|are) (i|you|we) (.+)$", re.I)
+_WHAT_IS = re.compile(r"^(what|where) (is|are) ((?:the|my|your) .+)$", re.I)
+_STATES = re.compile(r"^(?:i|i'm|i've|we|we're|we've|my|our) .+$", re.I)
+_GREETING = re.compile(r"^(?:(?:hi|hello|hey|please|ok|so|and|but|well|also)\b[ ,]*)+", re.I)
 
 
 def phrases(text: str, longest: int = 5, max_chars: int = 40) -> Iterator[str]:
@@ -66,6 +91,42 @@ def phrases(text: str, longest: int = 5, max_chars: int = 40) -> Iterator[str]:
                 phrase = _quoted_form(segment[start:end])
                 if len(phrase) <= max_chars:
                     yield phrase
+
+
+def retold(text: str, max_words: int = 14) -> Iterator[str]:
+    """Yield the sentences of a text that can safely be told in the third person.
+
+    "How do I activate my card?" becomes "asks how to activate their card", "My card was stolen." becomes "says that
+    their card was stolen". Sentences whose grammar a few patterns cannot turn are left out.
+    """
+    for sentence in re.split(r"[.?!\n]+(?=\s|$)", text.replace("’", "'")):
+        plain = _GREETING.sub("", sentence.strip()).strip(" ,;:")
+        if not 3 <= len(plain.split()) <= max_words or re.search(r"[;:()\"“”`,]", plain):
+            continue
+        if told := _told(plain):
+            yield told
+
+
+def _told(sentence: str) -> str:
+    if match := _HOW_TO.match(sentence):
+        return f"asks how to {_third_person(match[1])}"
+    if match := _WHETHER.match(sentence):
+        verb = "" if match[1].lower() == "do" else f" {match[1].lower()}"
+        return f"asks whether {_third_person(f'{match[2]}{verb} {match[3]}')}"
+    if match := _WHICH.match(sentence):
+        verb = "" if match[3].lower() == "do" else f" {match[3].lower()}"
+        verb = " were" if verb == " was" else verb
+        return f"asks {match[1].lower()}{match[2]} {_third_person(f'{match[4]}{verb} {match[5]}')}"
+    if (match := _WHAT_IS.match(sentence)) and len(match[3].split()) <= 6:
+        return f"asks {match[1].lower()} {_third_person(match[3])} {match[2]}"
+    if _STATES.match(sentence):
+        return f"says that {_third_person(sentence)}"
+    return ""
+
+
+def _third_person(words: str) -> str:
+    told = " ".join(_THIRD_PERSON.get(word.lower(), word) for word in words.split())
+    return re.sub(r"\b(they|we) was\b", r"\1 were", told[:1].lower() + told[1:])
 
 
 def content_words(text: str) -> frozenset[str]:
