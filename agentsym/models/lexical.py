@@ -16,6 +16,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,9 @@ _WORD = re.compile(r"\w+(?:'\w+)?")
 _BACKTICKED = re.compile(r"`([^`\n]+)`")
 _QUOTED = re.compile(r"“([^”]+)”|\"([^\"]+)\"")
 # "`a`, not `b`", "rather than `b`", "never choose `b`": the label is set apart from, not pointed to.
-_AGAINST = re.compile(r"\b(?:not|never|no|than|instead of|unlike|except)(?:\s+(?:choose|for|to|is|it|a|an|the))*\s*$", re.I)
+_AGAINST = re.compile(
+    r"\b(?:not|never|than|instead of|unlike|except)(?:\s+(?:choose|for|to|is|it|a|an|the))*\s*$", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,11 @@ def softmax(values: Scores) -> Scores:
 
 def _grams(text: str) -> list[str]:
     """Words, pairs of neighbors and pieces of 3 and 4 characters within a word; `snake_case` also as its words."""
-    lowered = text.lower().replace("’", "'")
+    lowered = text.lower().replace("\u2019", "'")
     words = _WORD.findall(lowered.replace("_", " "))
     grams = [f"w{word}" for word in words]
     grams += [f"w{word}" for word in _WORD.findall(lowered) if "_" in word]
-    grams += [f"p{one} {two}" for one, two in zip(words, words[1:], strict=False)]
+    grams += [f"p{one} {two}" for one, two in pairwise(words)]
     for word in words:
         padded = f" {word} "
         grams += [padded[at : at + size] for size in _PIECES for at in range(len(padded) - size + 1)]

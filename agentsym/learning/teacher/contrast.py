@@ -118,8 +118,8 @@ class Limits:
     definition_chars: int = 200
 
 
-# Definitions come early, while there is little else to go by; then examples and rules take turns, since each is
-# chosen by what the other leaves unexplained. Eight turns fill the examples, five the rules.
+# Examples and rules take turns, since each is chosen by what the other leaves unexplained; eight turns fill the
+# examples, five the rules. Definitions come last: they sum up, and would compete with better examples earlier.
 SCHEDULE: tuple[Kind, ...] = (
     "examples", "rules", "examples", "rules", "examples", "rules", "examples", "rules", "examples", "rules",
     "examples", "examples", "examples", "definitions",
@@ -194,7 +194,8 @@ class Contrast:
             quoted = {phrase for text in served for phrase in _QUOTED.findall(text)}
             heard = {phrase for row in view.rows_of(label) for phrase in phrases(view.records[row].text)} - quoted
             room = self._limits.rule_chars - len(form.replace("{phrases}", ""))
-            chosen = _chosen(view, label, sorted(p for p in heard if _folded(p) not in messages), room)
+            fit = sorted(p for p in heard if _folded(p) not in messages and (" " in p or view.is_telling(p, label)))
+            chosen = _chosen(view, label, fit, room)
             if not chosen:
                 continue
             text = form.replace("{phrases}", listed([f"“{phrase}”" for phrase in chosen]))
@@ -265,14 +266,23 @@ class _View:
         self._rows: dict[str, list[int]] = {label: [] for label in content.labels}
         for row, record in enumerate(records):
             self._rows[record.wanted].append(row)
+        self._holders: dict[str, Counter[str]] = {}
+        for record in records:
+            for word in set(_folded(record.text).split()):
+                self._holders.setdefault(word, Counter())[record.wanted] += 1
         self._served = {
-            rule.id: frozenset().union(*(toward | against for _, toward, against in named(rule.text, content.labels)))
+            rule.id: {label for _, toward, against in named(rule.text, content.labels) for label in toward | against}
             for rule in content.rules
         }
 
     def rows_of(self, label: str) -> list[int]:
         """Return the records that want the label."""
         return self._rows[label]
+
+    def is_telling(self, word: str, label: str) -> bool:
+        """Whether a word alone points to the label: two of its records hold it, and most that hold it are its own."""
+        holders = self._holders.get(_folded(word), Counter())
+        return holders[label] >= 2 and 2 * holders[label] >= holders.total()
 
     def serves(self, rule: Rule, label: str) -> bool:
         """Whether a rule names the label."""

@@ -14,7 +14,8 @@ from agentsym.errors import OutputError
 from agentsym.learning.backward import learnable_at
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.learning.teacher import contrast
-from agentsym.learning.teacher.contrast import Content, Contrast, Kind, Record
+from agentsym.learning.teacher.contrast import Content, Contrast, Kind, Limits, Record
+from agentsym.models.lexical import Grams
 from agentsym.models.protocol import Phase
 from agentsym.models.spans import as_texts
 from agentsym.network.edits import AddItem, Edit, ReplaceItem
@@ -40,7 +41,7 @@ class ContrastiveTeacher:
     reads_all_rows = True
 
     def __init__(self) -> None:
-        self._contrast = Contrast()
+        self._grams = Grams()
 
     async def loss(
         self,
@@ -107,7 +108,8 @@ class ContrastiveTeacher:
                 for answer in answers
             ]
             kind: Kind = "definitions" if part.startswith("choices/") else "rules" if part == "rules" else "examples"
-            for found in self._contrast.propose(kind, _content(node, field.name, labels), records):
+            writer = Contrast(_limits(node, field.name), grams=self._grams)
+            for found in writer.propose(kind, _content(node, field.name, labels), records):
                 edit = _as_edit(task.parameter, found, answers)
                 edits[edit.model_dump_json(exclude={"why"})] = edit
         return list(edits.values())
@@ -150,19 +152,26 @@ def _content(node: PromptNode, field: str, labels: Sequence[str]) -> Content:
     )
 
 
+def _limits(node: PromptNode, field: str) -> Limits:
+    """Return what the node's parameters allow."""
+    rules, choices = _held(node, "rules", Rules), node.parameters.get(f"choices/{field}")
+    return Limits(
+        examples_per_label=_held(node, "examples", Examples).max_per_label,
+        rules_per_label=rules.max_per_label,
+        rule_chars=rules.max_chars,
+        definition_chars=choices.max_chars if isinstance(choices, Choices) else 0,
+    )
+
+
 def _as_edit(path: str, found: contrast.Edit, answers: Sequence[_Answer]) -> Edit:
     """Write one finding as an edit of the network."""
     match found:
         case contrast.AddExample():
             return AddItem(path=path, item=_example(answers[found.row]), why=found.reason)
-        case contrast.ReplaceExample():
-            return ReplaceItem(path=path, id=found.old, item=_example(answers[found.row]), why=found.reason)
         case contrast.SetDefinition():
             return ReplaceItem(path=path, id=found.label, item=found.text, why=found.reason)
         case contrast.AddRule():
             return AddItem(path=path, item=found.text, why=found.reason)
-        case contrast.ReplaceRule():
-            return ReplaceItem(path=path, id=found.old, item=found.text, why=found.reason)
 
 
 def _example(answer: _Answer) -> dict[str, Any]:

@@ -67,7 +67,10 @@ _THIRD_PERSON = {
 }  # fmt: skip
 _HOW_TO = re.compile(r"^how (?:do|can|could|should|would) (?:i|we) (.+)$", re.I)
 _WHETHER = re.compile(r"^(can|could|may|will|would|should|do|am|have|are) (i|we|you|there) (.+)$", re.I)
-_WHICH = re.compile(r"^(what|where|when|why|who|which|how)((?: \w+)?) (do|can|could|will|would|should|am|was|are) (i|you|we) (.+)$", re.I)
+_WHICH = re.compile(
+    r"^(what|where|when|why|who|which|how)((?: \w+)?) (do|can|could|will|would|should|am|was|are) (i|you|we) (.+)$",
+    re.I,
+)
 _WHAT_IS = re.compile(r"^(what|where) (is|are) ((?:the|my|your) .+)$", re.I)
 _STATES = re.compile(r"^(?:i|i'm|i've|we|we're|we've|my|our) .+$", re.I)
 _GREETING = re.compile(r"^(?:(?:hi|hello|hey|please|ok|so|and|but|well|also)\b[ ,]*)+", re.I)
@@ -81,7 +84,7 @@ def phrases(text: str, longest: int = 5, max_chars: int = 40) -> Iterator[str]:
     """
     whole = [word.lower() for word in _WORD.findall(text)]
     for segment in _segments(text):
-        lowered = [word.lower().replace("’", "'") for word in segment]
+        lowered = [word.lower().replace("\u2019", "'") for word in segment]
         for start in range(len(segment)):
             if not _starts(lowered, start):
                 continue
@@ -99,7 +102,7 @@ def retold(text: str, max_words: int = 14) -> Iterator[str]:
     "How do I activate my card?" becomes "asks how to activate their card", "My card was stolen." becomes "says that
     their card was stolen". Sentences whose grammar a few patterns cannot turn are left out.
     """
-    for sentence in re.split(r"[.?!\n]+(?=\s|$)", text.replace("’", "'")):
+    for sentence in re.split(r"[.?!\n]+(?=\s|$)", text.replace("\u2019", "'")):
         plain = _GREETING.sub("", sentence.strip()).strip(" ,;:")
         if not 3 <= len(plain.split()) <= max_words or re.search(r"[;:()\"“”`,]", plain):
             continue
@@ -131,7 +134,7 @@ def _third_person(words: str) -> str:
 
 def content_words(text: str) -> frozenset[str]:
     """Return the words of a text that are not grammar, in lower case."""
-    return frozenset(word.lower().replace("’", "'") for word in _WORD.findall(text)) - FUNCTION_WORDS
+    return frozenset(word.lower().replace("\u2019", "'") for word in _WORD.findall(text)) - FUNCTION_WORDS
 
 
 def listed(items: Sequence[str], last: str = "or") -> str:
@@ -181,4 +184,4 @@ def _quoted_form(words: Sequence[str]) -> str:
     first = words[0]
     if first[:1].isupper() and first[1:].islower():
         words = [first.lower(), *words[1:]]
-    return " ".join(re.sub(r"^i(?=$|['’])", "I", word) for word in words)
+    return " ".join(re.sub(r"^i(?=$|['\u2019])", "I", word) for word in words)
