@@ -42,15 +42,23 @@ class Evidence(Frozen):
 
 
 class Tried(Frozen):
-    """An edit of one parameter that a gate has seen: when, what, whether it was kept, and the change of the score."""
+    """What became of one parameter when its update was asked for: by the gate, or before it came to one.
+
+    Attributes:
+        step: when.
+        outcome: `accepted` or `rejected` by the gate; `kept` where the teacher changed nothing, `discarded` where it
+            had no legal answer.
+        what: the edits' reasons.
+        change: of the score that the gate looked at.
+    """
 
     step: int
-    what: str
-    accepted: bool
-    change: float
+    outcome: Literal["accepted", "rejected", "kept", "discarded"]
+    what: str = ""
+    change: float = 0.0
 
     def __str__(self) -> str:
-        return f"{'accepted' if self.accepted else 'rejected'} ({self.change:+.3f}): {self.what}"
+        return f"{self.outcome} ({self.change:+.3f}): {self.what}" if self.what else self.outcome
 
 
 class Task(Frozen):

@@ -5,12 +5,14 @@ It is written into the journal as a checkpoint after each step, so a run that wa
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from agentsym.learning.gate import TIE, mean
-from agentsym.learning.protocols import Decision, Proposal, Trial, Tried
+from agentsym.learning.protocols import Decision, Proposal, Trial, Tried, Update
 from agentsym.learning.settings import Settings
 from agentsym.network.canonical import Frozen
 
-HISTORY = 5  # accepted and rejected edits that are remembered of each parameter
+HISTORY = 5  # updates of each outcome that are remembered of each parameter
 
 
 class State(Frozen):
@@ -48,10 +50,16 @@ class State(Frozen):
         """Go on without an update."""
         return self.model_copy(update={"step": self.step + 1, "failing": self.failing + 1})
 
-    def after_idle(self, batch_score: float) -> State:
-        """Go on from a step whose proposal was empty."""
+    def after_idle(self, proposal: Proposal, *, batch_score: float) -> State:
+        """Go on from a step whose proposal changed nothing."""
         score = self.best_score if self.val else max(self.best_score, batch_score)
-        changes = {"step": self.step + 1, "idle": self.idle + 1, "stale": self.stale + 1, "failing": 0}
+        changes = {
+            "step": self.step + 1,
+            "history": self._remembered(proposal, None),
+            "idle": self.idle + 1,
+            "stale": self.stale + 1,
+            "failing": 0,
+        }
         return self.model_copy(update={**changes, "best_score": score})
 
     def after_gate(self, settings: Settings, proposal: Proposal, trial: Trial, *, batch_score: float) -> State:
@@ -88,22 +96,25 @@ class State(Frozen):
             changes |= {"best": trial.candidate}
         return self.model_copy(update=changes)
 
-    def _remembered(self, proposal: Proposal, decision: Decision) -> dict[str, tuple[Tried, ...]]:
-        """Add what this step tried: of each parameter, the last five accepted and the last five rejected edits."""
+    def _remembered(self, proposal: Proposal, decision: Decision | None) -> dict[str, tuple[Tried, ...]]:
+        """Add what this step tried: of each parameter, the last five of every outcome."""
         history = dict(self.history)
         for update in proposal.updates:
-            if update.status == "committed":
-                what = "; ".join(edit.why or edit.op for edit in update.edits[:8])
-                new = Tried(
-                    step=self.step,
-                    what=what,
-                    accepted=decision.accept,
-                    change=decision.after - decision.before,
-                )
-                tried = (*history.get(update.parameter, ()), new)
-                kept = [
-                    *[t for t in tried if t.accepted][-HISTORY:],
-                    *[t for t in tried if not t.accepted][-HISTORY:],
-                ]
-                history[update.parameter] = tuple(sorted(kept, key=lambda item: item.step))
+            new = Tried(step=self.step, outcome=_outcome(update, decision), **_effect(update, decision))
+            tried = (*history.get(update.parameter, ()), new)
+            same = [item for item in tried if item.outcome == new.outcome][:-HISTORY]
+            history[update.parameter] = tuple(item for item in tried if item not in same)
         return history
+
+
+def _outcome(update: Update, decision: Decision | None) -> Literal["accepted", "rejected", "kept", "discarded"]:
+    if update.status == "committed":
+        return "accepted" if decision is not None and decision.accept else "rejected"
+    return update.status
+
+
+def _effect(update: Update, decision: Decision | None) -> dict[str, Any]:
+    if update.status != "committed" or decision is None:
+        return {}
+    what = "; ".join(edit.why or edit.op for edit in update.edits[:8])
+    return {"what": what, "change": decision.after - decision.before}

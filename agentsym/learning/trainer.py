@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from agentsym.errors import BudgetExceeded, UsageError
@@ -290,7 +291,7 @@ class Trainer:
         proposal = await journal.phase("proposal", Proposal, lambda: self._propose(base, evidence, state))
         candidate = base.apply(proposal.edits)
         if candidate.version == base.version:
-            return self._checkpoint(journal, state.after_idle(score))
+            return self._checkpoint(journal, state.after_idle(proposal, batch_score=score))
         trial = await journal.phase("gate", Trial, lambda: self._try(state, base, candidate, evidence))
         if trial.decision.accept:
             self._versions[candidate.version] = candidate
@@ -374,7 +375,8 @@ class Trainer:
             return f"{settings.steps} steps are done"
         if settings.patience is not None and state.stale >= settings.patience:
             return f"no better version in {state.stale} steps"
-        if state.idle and len(self.sampler.batch(self.sets.train, state.step)) >= len(self.sets.train):
+        whole = len(self.sampler.batch(self.sets.train, state.step)) >= len(self.sets.train)
+        if whole and state.idle >= ceil(1 / state.lr):  # by then every component has had its turn
             return "there is nothing left to propose"
         return ""
 

@@ -148,7 +148,8 @@ def named(rule: str, labels: Sequence[str]) -> list[tuple[str, frozenset[str], f
     """
     clauses: list[tuple[str, frozenset[str], frozenset[str]]] = []
     for clause in rule.split(";"):
-        toward, against = set(), set()
+        toward: set[str] = set()
+        against: set[str] = set()
         for match in _BACKTICKED.finditer(clause):
             if match[1] in labels:
                 (against if _AGAINST.search(clause[: match.start()]) else toward).add(match[1])
@@ -165,7 +166,7 @@ def named(rule: str, labels: Sequence[str]) -> list[tuple[str, frozenset[str], f
 def softmax(values: Scores) -> Scores:
     """Return rows that are positive and sum to 1."""
     raised = np.exp(values - values.max(axis=1, keepdims=True))
-    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
 
 
 def _grams(text: str) -> list[str]:
@@ -189,11 +190,11 @@ def _rows(reading: Reading) -> tuple[list[str], Scores, Scores]:
     rows += [(definition, {label}, 1.0) for label, definition in reading.choices if definition]
     for rule in reading.rules:
         for words, toward, against in named(rule, labels):
-            rows.append((words, set(toward) or set(labels) - against, 1.0))
+            rows.append((words, set(toward or set(labels) - against), 1.0))
     rows += [(text, {label}, 1.0) for text, label in reading.examples if label in place]
     targets = np.zeros((len(rows), len(labels)), np.float32)
-    for at, (_, toward, _) in enumerate(rows):
-        targets[at, [place[label] for label in toward]] = 1 / max(1, len(toward))
+    for at, (_, pointed, _) in enumerate(rows):
+        targets[at, [place[label] for label in pointed]] = 1 / max(1, len(pointed))
     return [text for text, _, _ in rows], targets, np.array([weight for _, _, weight in rows], np.float32)
 
 

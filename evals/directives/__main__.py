@@ -48,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     print(f"exact match of {options.seeds} seeds after {options.steps} steps")
     print(f"without directives {before:.3f}, with those of the hidden task {ceiling:.3f}")
-    print(f"{'configuration':22}{'mean':>7}{'median':>8}{'≥ .98':>7}{'forwards':>10}{'CPU s':>8}{'wall s':>8}")
+    print(f"{'configuration':24}{'mean':>7}{'median':>8}{'≥ .98':>7}{'forwards':>10}{'CPU s':>8}{'wall s':>8}")
     for name, row in table.items():
         print(
-            f"{name:22}{row['mean']:7.3f}{row['median']:8.3f}{row['solved']:7d}{row['forwards']:10d}"
+            f"{name:24}{row['mean']:7.3f}{row['median']:8.3f}{row['solved']:7d}{row['forwards']:10d}"
             f"{row['cpu_seconds']:8.0f}{row['wall_seconds']:8.0f}"
         )
     for claim, holds in held.items():

@@ -1,4 +1,4 @@
-"""The experiment: train the agent from each seed in three configurations and see which lines hold."""
+"""The experiment: train the agent from each seed in each configuration and see which lines hold."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from agentsym.learning import ReplacementSampler, Trainer
 from agentsym.store.store import Store
 from evals.directives.student import Student
 from evals.directives.teacher import TeacherDouble
-from evals.directives.world import HIDDEN, NODES, chain, metric, rows
+from evals.directives.world import HIDDEN, NODES, chain, metric, rows, rules_at
 
 STEPS, BATCH, TRAIN, HELD_OUT = 40, 8, 60, 200
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "full": {},
     "no gate": {"gate": "always"},
+    "no gate, teacher rests": {"gate": "always", "rests": True},
     "no back-propagation": {"order": "last"},
 }
 _loaded: dict[Path, Any] = {}  # the model of a worker process, read once
@@ -45,13 +46,14 @@ def run(seed: int, name: str, steps: int, model_path: Path) -> Outcome:
     forwards, completed = student.model.forwards, student.model.completed
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "run.db") as store:
         settings = {"gate": "paper", "order": "reverse", **CONFIGURATIONS[name]}
+        teacher = TeacherDouble(seed, rests=settings.pop("rests", False))
         trained = Trainer(
             chain(),
             rows(seed, "train", TRAIN),
             val=(),
             metric=metric,
             student=student,
-            teacher=TeacherDouble(seed),
+            teacher=teacher,
             sampler=ReplacementSampler(BATCH, seed),
             store=store,
             cache=False,
@@ -69,7 +71,7 @@ def run(seed: int, name: str, steps: int, model_path: Path) -> Outcome:
     spent = student.model.forwards - forwards
     if student.model.completed - completed != student.asked or not spent:
         raise AssertionError(f"of {student.asked} requests the model completed {student.model.completed - completed}")
-    found = {node: [rule.text for rule in trained.head.parameter(f"{node}/rules").value] for node in NODES}
+    found = {node: [rule.text for rule in rules_at(trained.head, node)] for node in NODES}
     return Outcome(seed, exact, found, student.asked, spent, time.process_time() - started)
 
 
@@ -101,7 +103,7 @@ def verdicts(exact: Mapping[str, Sequence[float]]) -> dict[str, bool]:
     if "full" in exact:
         held["full: median ≥ .95"] = statistics.median(exact["full"]) >= 0.95
         held["full: mean ≥ .70"] = mean["full"] >= 0.70
-    for name, most in {"no gate": 0.60, "no back-propagation": 0.05}.items():
+    for name, most in {"no gate": 0.60, "no gate, teacher rests": 0.60, "no back-propagation": 0.05}.items():
         if name in exact:
             held[f"{name}: mean ≤ {most:.2f}"] = mean[name] <= most
     return held

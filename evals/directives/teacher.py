@@ -12,9 +12,8 @@ from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.models.protocol import Phase
 from agentsym.network.edits import AddItem, DropItem, Edit
 from agentsym.network.network import Network
-from agentsym.network.parameters import Rule
 from agentsym.network.records import Gradient, LossReport, Step, Suggestion, Trajectory
-from evals.directives.world import DIRECTIVES, MOST_DIRECTIVES, NODES, REMEDIES, symptoms
+from evals.directives.world import DIRECTIVES, MOST_DIRECTIVES, NODES, REMEDIES, rules_at, symptoms
 
 RANDOM_PROPOSALS = 0.30
 SECOND_EDIT = 0.35
@@ -23,12 +22,16 @@ SECOND_EDIT = 0.35
 class TeacherDouble:
     """Names symptoms, hands them back from node to node, and toggles one directive of a node that it drew.
 
-    It never says that it is satisfied: its random proposals go on, so that what is right already is the gate's to keep.
+    Args:
+        seed: seeds what it draws.
+        rests: say "satisfied" of an answer without symptoms, which ends learning once a batch is right. By default its
+            random proposals go on, so that what is right already is the gate's to keep.
     """
 
     name = "rule program"
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, rests: bool = False) -> None:
+        self.rests = rests
         self.chance = random.Random(f"teacher/{seed}")
         self._drawn: tuple[str, ...] = ()
 
@@ -44,8 +47,15 @@ class TeacherDouble:
     ) -> LossReport:
         """Name the symptoms; the first loss of a batch forgets the draw of the last one."""
         self._drawn = ()
-        text = ", ".join(symptoms(trajectory.output["answer"], row.expected["answer"])) or "no symptom"
-        return LossReport(example_id=row.id, score=verdict.score or 0.0, text=text, requirement=text)
+        seen = symptoms(trajectory.output["answer"], row.expected["answer"])
+        text = ", ".join(seen) or "no symptom"
+        return LossReport(
+            example_id=row.id,
+            score=verdict.score or 0.0,
+            text=text,
+            requirement=text,
+            satisfied=self.rests and not seen,
+        )
 
     async def gradient(
         self, network: Network, trajectory: Trajectory, step: Step, loss: LossReport, messages: Sequence[str], lr: float
@@ -92,7 +102,7 @@ def pick(chance: random.Random, seen: Sequence[str]) -> str | None:
 
 def toggle(chance: random.Random, task: Task, directive: str) -> list[Edit]:
     """Return the edits that drop a directive if it is there, else add it at the end, evicting one if two are."""
-    rules: Sequence[Rule] = task.network.parameter(task.parameter).value
+    rules = rules_at(task.network, task.node)
     for rule in rules:
         if rule.text == directive:
             return [DropItem(path=task.parameter, id=rule.id, why=f"drop {directive}")]

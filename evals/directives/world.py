@@ -11,6 +11,8 @@ from typing import Any
 
 from agentsym import Agent, PromptNode, Rules
 from agentsym.learning.protocols import Row
+from agentsym.network.network import Network
+from agentsym.network.parameters import Rule
 
 LETTERS = "abcdefgh"
 SHORTEST, LONGEST = 5, 8
@@ -93,6 +95,13 @@ def rows(seed: int, name: str, count: int) -> list[Row]:
     ]
 
 
+def rules_at(network: Network, node: str) -> tuple[Rule, ...]:
+    """Return the rules of a node, which are its directives in the order in which they are followed."""
+    rules = network.parameter(f"{node}/rules")
+    assert isinstance(rules, Rules)
+    return rules.value
+
+
 def chain(directives: Mapping[str, Sequence[str]] | None = None) -> Agent:
     """Return the agent: two prompt nodes, whose rules are their directives; none, if none are given."""
     nodes = [
@@ -106,4 +115,4 @@ def chain(directives: Mapping[str, Sequence[str]] | None = None) -> Agent:
         for node in NODES
     ]
     frozen = [f"{node}/{name}" for node in NODES for name in ("instructions", "examples")]
-    return Agent("directives", nodes, [NODES], outputs=["answer"]).freeze(*frozen)
+    return Agent("directives", nodes, [NODES], outputs=("answer",)).freeze(*frozen)

@@ -1,8 +1,8 @@
 """What the documentation shows is true: its blocks are run in order, page by page, in an empty folder.
 
-A block of Python or shell that fails, or prints something else than the block of text behind it, fails the page. A block
-`text sample` is the output of one training run: its wording is checked, not its figures, but for the gain that the
-quickstart promises. Only what installs software or trains for a minute is left out; `SKIPPED` says what and why.
+A block of Python or shell that fails, or prints something else than the block of text behind it, fails the page. A
+block `text sample` is the output of one training run: its wording is checked, not its figures, but for the gain that
+the quickstart promises. Only what installs software or trains for a minute is left out; `SKIPPED` says what and why.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ LEARNED = (  # what another machine or a better teacher may make different
     (re.compile(r"\b(?:rises|stays|drops)\b"), "(?:rises|stays|drops)"),
     (re.compile(r"\b(?:True|False)\b"), "(?:True|False)"),
     (re.compile(r"`\w+`"), r"`\w+`"),
+    (re.compile(r"\b[re][0-9a-f]{8}\b"), "[re][0-9a-f]{8}"),  # the id of a rule or an example
     (re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?"), r"[+-]?\d[\d,]*(?:\.\d+)?"),
 )
 VOLATILE = (
@@ -192,7 +193,7 @@ def test_the_gain_that_the_quickstart_promises_is_real(folder: Path) -> None:
             measured = HEADLINE.search(reader.printed or "")
             assert measured
             for said, found in zip(promised.groups(), measured.groups(), strict=True):
-                assert abs(float(said) - float(found)) <= 0.15
+                assert abs(float(said) - float(found)) <= 0.2
             assert float(measured[2]) - float(measured[1]) >= 0.2
             return
         reader.follow(block)

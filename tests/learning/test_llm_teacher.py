@@ -165,7 +165,7 @@ async def test_earlier_errors_history_and_limits_are_quoted_and_the_call_is_the_
     model = ScriptedModel([edits()])
     teacher = teacher_of(model)
     teacher.door = door = Door()
-    tried = Tried(step=1, what="TRIED-TOKEN", accepted=False, change=-0.1)
+    tried = Tried(step=1, what="TRIED-TOKEN", outcome="rejected", change=-0.1)
     await teacher.propose(task("rules", errors=("ERROR-TOKEN",), history=(tried,), limits=("LIMIT-TOKEN",)))
     text = model.calls[0].text
     assert all(token in text for token in ("ERROR-TOKEN", "TRIED-TOKEN", "LIMIT-TOKEN", *RULE_IDS, "At most 200"))

@@ -123,7 +123,7 @@ def test_the_learning_rate_bounds_the_components_of_a_step_and_they_take_turns()
     heavy = evidence("second/rules", severity=3)
     first = components_to_update(BASE, [suggested, heavy], 0.25, {})
     assert first == ("second/rules",)
-    tried = {"second/rules": [Tried(step=0, what="", accepted=True, change=0.1)]}
+    tried = {"second/rules": [Tried(step=0, outcome="accepted", change=0.1)]}
     assert components_to_update(BASE, [suggested, heavy], 0.25, tried) == ("first/instructions",)
 
 
