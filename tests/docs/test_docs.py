@@ -104,6 +104,7 @@ class Reader:
             case "text" | "text sample":
                 if self.printed is not None:
                     require_shown(block, self.printed)
+                    require_gain(block, self.printed)
             case language:
                 assert language in ("mermaid", "yaml", "json"), f"{block.place}: what is a block of {language!r}?"
 
@@ -128,7 +129,7 @@ class Reader:
             env={**os.environ, "PATH": path, "PYTHONIOENCODING": "utf-8"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=90,
+            timeout=240,
         )
         printed = done.stdout.decode()
         assert done.returncode == 0, f"{block.place}: exit code {done.returncode}\n{printed}"
@@ -149,6 +150,16 @@ def require_shown(block: Block, printed: str) -> None:
             assert any(map(wanted.fullmatch, actual if is_sample else rest)), (
                 f"{block.place}: this line was not printed (or not in this order): {line!r}; printed was\n{printed}"
             )
+
+
+def require_gain(block: Block, printed: str) -> None:
+    """Check that a gain that a sample shows is still there, if not to the digit."""
+    if promised := HEADLINE.search(block.text):
+        measured = HEADLINE.search(printed)
+        assert measured, f"{block.place}: no gain was printed"
+        said, found = float(promised[2]), float(measured[2])
+        assert found >= float(measured[1]) + 0.2, f"{block.place}: {measured[0]} is no gain worth showing"
+        assert abs(said - found) <= 0.2, f"{block.place}: it says {promised[0]}, now it is {measured[0]}"
 
 
 def _squeezed(line: str) -> str:
@@ -179,25 +190,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", RUN)
 def test_a_page_does_what_it_says(page: str, folder: Path) -> None:
     reader = Reader(folder)
     for block in blocks(page):
         reader.follow(block)
-
-
-def test_the_gain_that_the_quickstart_promises_is_real(folder: Path) -> None:
-    reader = Reader(folder)
-    for block in blocks("docs/quickstart.md"):
-        if block.language == "text sample" and (promised := HEADLINE.search(block.text)):
-            measured = HEADLINE.search(reader.printed or "")
-            assert measured
-            for said, found in zip(promised.groups(), measured.groups(), strict=True):
-                assert abs(float(said) - float(found)) <= 0.2
-            assert float(measured[2]) - float(measured[1]) >= 0.2
-            return
-        reader.follow(block)
-    raise AssertionError("the quickstart promises no gain any more")
 
 
 def test_the_first_two_commands_of_the_readme_are_demo_and_check() -> None:
