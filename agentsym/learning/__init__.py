@@ -9,11 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agentsym.learning.backward import backward
     from agentsym.learning.dataset import Dataset
     from agentsym.learning.evaluation import Evaluator
     from agentsym.learning.gate import AlwaysGate, PaperGate, StrictGate, ValidatedGate
-    from agentsym.learning.loss import loss
     from agentsym.learning.metrics import evaluate, load_metric
     from agentsym.learning.optimizers.prompt import PromptOptimizer
     from agentsym.learning.run import Run
@@ -24,14 +22,12 @@ if TYPE_CHECKING:
     from agentsym.learning.trainer import Trainer
 
 _PLACES = {
-    "backward": "backward",
     "Dataset": "dataset",
     "Evaluator": "evaluation",
     "AlwaysGate": "gate",
     "PaperGate": "gate",
     "StrictGate": "gate",
     "ValidatedGate": "gate",
-    "loss": "loss",
     "evaluate": "metrics",
     "load_metric": "metrics",
     "PromptOptimizer": "optimizers.prompt",
@@ -59,10 +55,8 @@ __all__ = [
     "StrictGate",
     "Trainer",
     "ValidatedGate",
-    "backward",
     "evaluate",
     "load_metric",
-    "loss",
 ]
 
 

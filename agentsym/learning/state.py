@@ -28,7 +28,7 @@ class State(Frozen):
         lr: the learning rate.
         history: parameter → what was tried, oldest first.
         accepted: steps whose candidate was kept.
-        stale: steps since the best version changed.
+        stale: steps in a row that did not raise the score that the gate looks at.
         idle: steps in a row that proposed nothing.
         failing: batches in a row with too many failed runs.
     """
@@ -90,10 +90,10 @@ class State(Frozen):
             "must_pass": trial.after.must_pass,
             "accepted": self.accepted + 1,
         }
-        if score > self.best_score + TIE:
-            changes |= {"best": trial.candidate, "best_score": score, "stale": 0}
-        elif not val:
-            changes |= {"best": trial.candidate}
+        if score >= self.best_score - TIE:  # of equals the newer: the gate has seen that it is no worse on the batch
+            changes |= {"best": trial.candidate, "best_score": score}
+        if trial.decision.after > trial.decision.before + TIE:
+            changes |= {"stale": 0}
         return self.model_copy(update=changes)
 
     def _remembered(self, proposal: Proposal, decision: Decision | None) -> dict[str, tuple[Tried, ...]]:

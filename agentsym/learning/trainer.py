@@ -35,14 +35,14 @@ from agentsym.learning.sampler import EpochSampler
 from agentsym.learning.sets import open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
-from agentsym.learning.teacher.choose import choose_teacher
+from agentsym.learning.teacher.choose import EMBEDDED, choose_teacher
 from agentsym.models.budget import Budget
 from agentsym.models.cache import ResponseCache
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
-from agentsym.network.nodes import AgentNode, PromptNode
+from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode
 from agentsym.network.records import LossReport
 from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
@@ -51,7 +51,6 @@ from agentsym.store.store import Store, new_run_id
 
 Watch = Callable[[str, Mapping[str, Any]], None]
 OPTIMIZERS: Mapping[str, type[PromptOptimizer]] = {"paper": PromptOptimizer}
-ENOUGH_VALIDATION = 10  # rows from which on the validated gate is the default
 FAILING_BATCHES = 3  # batches in a row with too many failed runs end the run
 
 
@@ -69,8 +68,8 @@ class Trainer:
         student: the model that runs the prompt nodes; `AGENTSYM_STUDENT`, else `embedded`.
         teacher: a model string, a model, or a `Teacher`; `AGENTSYM_TEACHER`, else `embedded`.
         optimizer: `paper`, or an `Optimizer`.
-        gate: `paper`, `strict`, `validated`, `always`, or a `Gate`; `validated` with at least ten validation rows,
-            else `paper`.
+        gate: `paper`, `strict`, `validated`, `always`, or a `Gate`; `validated` where there are validation or
+            must-pass rows, else `paper`.
         sampler: draws the batches; seeded epochs by default.
         columns: column → field, for files whose columns are named otherwise.
         label: the column that holds the agent's one labeled field.
@@ -124,22 +123,22 @@ class Trainer:
             label=label,
             seed=self.settings.seed,
         )
-        for notice in self.sets.notices:
+        for notice in (*self.sets.notices, *_own_calls(agent)):
             self.watch("notice", {"text": notice})
         self._budget = Budget(max_calls=max_calls, max_seconds=max_seconds)
-        self._cache = ResponseCache() if cache else None
+        self._cache = cache
         self.concurrency = concurrency
         self.student = student_model(student)
         self._teacher, self._judge = teacher, judge
         self._optimizer = optimizer
         self.metric = load_metric(metric) if metric is not None else None
-        enough = len(self.sets.val) >= ENOUGH_VALIDATION
-        gate = gate or ("validated" if enough else "paper")
+        gate = gate or ("validated" if self.sets.val or self.sets.must_pass else "paper")
         self.gate = gate_named(gate) if isinstance(gate, str) else gate
         self._sampler = sampler
         self._store = store
         self.origin = dict(origin or {})
         self._versions: dict[str, Network] = {agent.version: agent}
+        self._summary: dict[str, float] = {}
 
     def fit(self, resume: str | None = None) -> Run[Network]:
         """Train, and return the run; with `resume`, go on with the run of that id (see `afit`)."""
@@ -188,8 +187,10 @@ class Trainer:
         return journal, state
 
     def _make_parts(self) -> None:
-        self.door = Door(concurrency=self.concurrency, cache=self._cache, budget=self._budget)
+        self.door = Door(concurrency=self.concurrency, budget=self._budget)
         self.teacher = choose_teacher(self._teacher, self.door, judge=self._judge, scores=self.metric is None)
+        if self._cache and (self.student.remote or _name(self.teacher) != EMBEDDED):
+            self.door.cache = ResponseCache()
         whole = bool(getattr(self.teacher, "reads_all_rows", False))
         size = self.settings.batch or (max(1, len(self.sets.train)) if whole else 4)
         self.sampler: Sampler = self._sampler or EpochSampler(size, self.settings.seed)
@@ -243,9 +244,8 @@ class Trainer:
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            journal.write(
-                "stop", status=status, reason=reason, summary=self._spent(), ledger=self.door.ledger.to_json()
-            )
+            summary = {**self._spent(), **self._summary}
+            journal.write("stop", status=status, reason=reason, summary=summary, ledger=self.door.ledger.to_json())
             self.watch("stop", {"status": status, "reason": reason})
         return Run.load(journal.store, journal.run_id, self.agent)
 
@@ -363,6 +363,7 @@ class Trainer:
             return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
 
         tested = await journal.phase("test", Tested, score)
+        self._summary = {"test_before": mean(tested.before), "test_after": mean(tested.after)} if self.sets.test else {}
         self.watch("test", {"tested": tested})
 
     def _reason_to_stop(self, state: State) -> str:
@@ -388,7 +389,7 @@ class Trainer:
     def _checkpoint(self, journal: Journal, state: State) -> State:
         summary = {"steps": state.step, "best_version": state.best, **self._spent()}
         if state.val:
-            summary |= {"val_after": state.best_score}
+            summary |= {"val_after": state.best_score} if state.step else {"val_before": state.best_score}
         journal.write("checkpoint", state=state, ledger=self.door.ledger.to_json(), summary=summary)
         self.watch("checkpoint", {"state": state, "usage": self.door.ledger.total()})
         return state
@@ -399,6 +400,11 @@ class Trainer:
 
     def _progress(self, phase: str) -> Callable[[int, int], None]:
         return lambda done, total: self.watch("rows", {"phase": phase, "done": done, "total": total})
+
+
+def _own_calls(network: Network) -> list[str]:
+    names = [node.id for node in network.nodes if isinstance(node, FunctionNode)]
+    return [f"calls inside {', '.join(names)} are the node's own: not cached, not capped, not counted"] if names else []
 
 
 def calls_per_example(network: Network) -> int:
