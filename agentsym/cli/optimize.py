@@ -14,7 +14,7 @@ import typer
 
 from agentsym.cli import options
 from agentsym.cli.screen import emit, say
-from agentsym.errors import BudgetExceeded, UsageError
+from agentsym.errors import UsageError
 
 if TYPE_CHECKING:
     from agentsym.cli.agents import Found
@@ -50,7 +50,7 @@ def optimize(
     gate: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="paper, strict, validated or always (default: validated, or paper under 10 rows)."
+            metavar="NAME", help="paper, strict, validated or always (default: validated, or paper without validation)."
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Most steps (default: 20).")] = None,
@@ -188,8 +188,6 @@ def _fit(plan: Plan, found: Found, caps: Caps, resume: str | None) -> tuple[Run[
             if progress.run_id is None:
                 raise
             return Run.load(store, progress.run_id, found.agent), rows
-        except BudgetExceeded as error:
-            raise UsageError(f"refused before the first call: {error}") from error
         except Exception:
             if progress.run_id is not None:
                 say(f"run {progress.run_id} is kept; to go on: agentsym optimize --resume {progress.run_id}")

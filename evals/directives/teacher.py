@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.models.protocol import Phase
-from agentsym.network.edits import AddItem, DropItem, Edit
+from agentsym.network.edits import Edit, SetParameter
 from agentsym.network.network import Network
 from agentsym.network.records import Gradient, LossReport, Step, Suggestion, Trajectory
 from evals.directives.world import DIRECTIVES, MOST_DIRECTIVES, NODES, REMEDIES, rules_at, symptoms
@@ -101,11 +101,16 @@ def pick(chance: random.Random, seen: Sequence[str]) -> str | None:
 
 
 def toggle(chance: random.Random, task: Task, directive: str) -> list[Edit]:
-    """Return the edits that drop a directive if it is there, else add it at the end, evicting one if two are."""
-    rules = rules_at(task.network, task.node)
-    for rule in rules:
-        if rule.text == directive:
-            return [DropItem(path=task.parameter, id=rule.id, why=f"drop {directive}")]
-    evicted = [chance.choice(rules)] if len(rules) >= MOST_DIRECTIVES else []
-    drops = [DropItem(path=task.parameter, id=rule.id, why=f"evict {rule.text}") for rule in evicted]
-    return [*drops, AddItem(path=task.parameter, item=directive, why=f"add {directive}")]
+    """Return the edit that drops a directive if it is there, else adds it, evicting one if two are.
+
+    What a node holds is a set of directives; its prompt lists them in the order of the vocabulary.
+    """
+    held = [rule.text for rule in rules_at(task.network, task.node)]
+    if directive in held:
+        held.remove(directive)
+        why = f"drop {directive}"
+    else:
+        evicted = [chance.choice(held)] if len(held) >= MOST_DIRECTIVES else []
+        held = [text for text in held if text not in evicted] + [directive]
+        why = f"add {directive}" + "".join(f", evict {text}" for text in evicted)
+    return [SetParameter(path=task.parameter, value=sorted(held, key=list(DIRECTIVES).index), why=why)]

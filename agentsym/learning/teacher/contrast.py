@@ -126,8 +126,9 @@ SCHEDULE: tuple[Kind, ...] = (
 )  # fmt: skip
 EXAMPLE_TURNS = 8
 PHRASES_PER_RULE = 4
+SENTENCES = 3
 _QUOTED = re.compile(r"“([^”]+)”")
-_RULE_FORMS = ("Choose `{label}` for {phrases}.", "{phrases} point to `{label}`.", "`{label}` fits {phrases}.")
+_RULE_FORMS = ("Choose `{label}` for {phrases}.", "Take {phrases} as `{label}`.", "`{label}` fits {phrases}.")
 
 
 class Contrast:
@@ -191,10 +192,11 @@ class Contrast:
             if len(served) >= self._limits.rules_per_label:
                 continue
             form = _RULE_FORMS[len(served) % len(_RULE_FORMS)].replace("{label}", label)
-            quoted = {phrase for text in served for phrase in _QUOTED.findall(text)}
-            heard = {phrase for row in view.rows_of(label) for phrase in phrases(view.records[row].text)} - quoted
+            quoted = {_folded(phrase) for text in served for phrase in _QUOTED.findall(text)}
+            heard = {phrase for row in view.rows_of(label) for phrase in phrases(view.records[row].text)}
             room = self._limits.rule_chars - len(form.replace("{phrases}", ""))
-            fit = sorted(p for p in heard if _folded(p) not in messages and (" " in p or view.is_telling(p, label)))
+            said = messages | quoted
+            fit = sorted(p for p in heard if _folded(p) not in said and (" " in p or view.is_telling(p, label)))
             chosen = _chosen(view, label, fit, room)
             if not chosen:
                 continue
@@ -213,7 +215,7 @@ class Contrast:
             best: list[str] = []
             for at in np.argsort(-view.gains_of_texts(told, label), kind="stable"):
                 other = all(len(content_words(told[at]) & content_words(one)) <= 1 for one in best)
-                if len(best) < 2 and other and len(told[at]) + 4 <= room:
+                if len(best) < SENTENCES and other and len(told[at]) + 4 <= room:
                     best.append(told[at])
                     room -= len(told[at]) + 4
             if not best or self._speaker in old:
