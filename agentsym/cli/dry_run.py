@@ -41,22 +41,23 @@ def show_plan(plan: Plan, found: Found, caps: Caps, as_json: bool) -> None:
         console.print(f"{name:<10}{text}", soft_wrap=True)
 
 
-def _document(plan: Plan, trainer: Trainer, caps: Caps) -> dict[str, Any]:
+def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
     from agentsym.learning.estimate import estimate_calls
     from agentsym.learning.teacher.choose import choose_teacher
     from agentsym.models.door import Door
 
-    judged = trainer.metric is None
+    judged = trainer.parts.evaluator.metric is None
     teacher = choose_teacher(plan.teacher, Door(), judge=plan.judge, scores=judged)
     reads_all = bool(getattr(teacher, "reads_all_rows", False))
     rows = {name: len(held) for name, held in trainer.sets.all()}
-    batch = min(trainer.settings.batch or (rows["train"] if reads_all else 4), rows["train"])
+    batch = len(trainer.parts.sampler.batch(trainer.sets.train, 0))
     calls = estimate_calls(
         trainer.agent,
         rows,
         batch,
         trainer.settings,
-        looks_at=trainer.gate.looks_at,
+        lr=trainer.parts.lr,
+        looks_at=trainer.parts.gate.looks_at,
         teacher_asks=not reads_all,
         judged=judged,
     )
@@ -69,7 +70,7 @@ def _document(plan: Plan, trainer: Trainer, caps: Caps) -> dict[str, Any]:
         "teacher": plan.teacher,
         "metric": plan.metric,
         "optimizer": plan.optimizer,
-        "gate": plan.gate or type(trainer.gate).__name__.removesuffix("Gate").lower(),
+        "gate": plan.gate or type(trainer.parts.gate).__name__.removesuffix("Gate").lower(),
         "steps": trainer.settings.steps,
         "batch": batch,
         "settings": trainer.settings.model_dump(mode="json"),

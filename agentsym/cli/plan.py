@@ -92,7 +92,7 @@ class Plan(Frozen):
         flags.setdefault("teacher", os.environ.get("AGENTSYM_TEACHER") or EMBEDDED)
         return cls(agent=found.reference, name=found.name, folder=str(Path.cwd()), **flags)
 
-    def trainer(self, found: Found, caps: Caps, store: Store | None, watch: Watch) -> Trainer:
+    def trainer(self, found: Found, caps: Caps, store: Store | None, watch: Watch) -> Trainer[Any]:
         """Make the trainer; reads all rows.
 
         Raises:

@@ -23,6 +23,7 @@ def estimate_calls(
     batch: int,
     settings: Settings,
     *,
+    lr: float,
     looks_at: frozenset[Rows],
     teacher_asks: bool,
     judged: bool,
@@ -39,6 +40,7 @@ def estimate_calls(
         rows: rows of `train`, `val`, `test` and `must_pass`.
         batch: rows a step.
         settings: of the run.
+        lr: the learning rate it begins with.
         looks_at: what the gate looks at.
         teacher_asks: whether the teacher is a language model; the embedded one makes no calls.
         judged: whether the teacher gives the scores.
@@ -53,7 +55,7 @@ def estimate_calls(
         "forward": settings.steps * batch * nodes,
         "loss": settings.steps * batch * comments,
         "backward": settings.steps * batch * _reached(network) * teacher_asks,
-        "optimizer": settings.steps * parameters_allowed(_components(network), settings.lr) * teacher_asks,
+        "optimizer": settings.steps * parameters_allowed(_components(network), lr) * teacher_asks,
         "gate": once * (held_out + settings.steps * rescored * tried),
         "test": 2 * once * (rows.get("test", 0) or rows.get("val", 0)),
     }

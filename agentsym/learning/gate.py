@@ -6,7 +6,8 @@ journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
 from typing import Literal
 
 from agentsym.errors import UsageError
@@ -17,7 +18,7 @@ TIE = 1e-9  # bare float means misjudge exact ties: at four rows, one in six
 
 
 class PaperGate:
-    """The paper's rule: keep an edit unless the mean on the current batch drops. Ties are kept, with any harm in them."""
+    """The paper's rule: keep an edit unless the mean on the current batch drops. Ties keep any harm they hide."""
 
     looks_at: frozenset[Rows] = frozenset({"batch"})
 
@@ -40,12 +41,24 @@ class ValidatedGate:
     looks_at: frozenset[Rows] = frozenset({"batch", "val", "must_pass"})
 
     def decide(self, before: Scores, after: Scores) -> Decision:
-        lost = [row for row, score in before.must_pass.items() if _passes(score) and not _passes(after.must_pass[row])]
-        decision = _compare(_joined(before), _joined(after), keep_ties=True)
-        if lost:
-            reason = f"{len(lost)} must-pass rows would fail: {', '.join(sorted(lost)[:3])}"
-            return decision.model_copy(update={"accept": False, "reason": reason})
-        return decision
+        return _must_pass(before, after, _compare(_joined(before), _joined(after), keep_ties=True))
+
+
+class TolerantGate:
+    """Keep an edit unless validation drops by more than one standard error of the paired difference.
+
+    For teachers that read all rows at once: their batch holds the very examples that the prompt shows, so it says
+    nothing, and a gate that wants a gain on the same validation rows at every step ends up fitting them.
+    """
+
+    looks_at: frozenset[Rows] = frozenset({"val", "must_pass"})
+
+    def decide(self, before: Scores, after: Scores) -> Decision:
+        old, new = mean(before.val.values()), mean(after.val.values())
+        error = standard_error([after.val[row] - score for row, score in before.val.items()])
+        reason = f"validation goes from {old:.3f} to {new:.3f}, one standard error is {error:.3f}"
+        decision = Decision(accept=new >= old - error - TIE, reason=reason, before=old, after=new)
+        return _must_pass(before, after, decision)
 
 
 class AlwaysGate:
@@ -61,6 +74,7 @@ GATES: Mapping[str, type[Gate]] = {
     "paper": PaperGate,
     "strict": StrictGate,
     "validated": ValidatedGate,
+    "tolerant": TolerantGate,
     "always": AlwaysGate,
 }
 
@@ -84,6 +98,24 @@ def _compare(before: Mapping[str, float], after: Mapping[str, float], *, keep_ti
     accept = new >= old - TIE if keep_ties else new > old + TIE
     word = "rises" if new > old + TIE else "drops" if new < old - TIE else "stays"
     return Decision(accept=accept, reason=f"the score {word} on {len(before)} rows", before=old, after=new)
+
+
+def standard_error(differences: Sequence[float]) -> float:
+    """Return the standard error of the mean of paired differences; 0 for fewer than two."""
+    count = len(differences)
+    if count < 2:
+        return 0.0
+    middle = mean(differences)
+    return sqrt(sum((difference - middle) ** 2 for difference in differences) / (count - 1) / count)
+
+
+def _must_pass(before: Scores, after: Scores, decision: Decision) -> Decision:
+    """Turn a decision down where a row that must pass goes from pass to fail."""
+    lost = [row for row, score in before.must_pass.items() if _passes(score) and not _passes(after.must_pass[row])]
+    if not lost:
+        return decision
+    reason = f"{len(lost)} must-pass rows would fail: {', '.join(sorted(lost)[:3])}"
+    return decision.model_copy(update={"accept": False, "reason": reason})
 
 
 def _joined(scores: Scores) -> dict[str, float]:

@@ -23,6 +23,10 @@ class Row(Frozen):
     expected: dict[str, Any] = {}
     source: str = ""
 
+    def content(self) -> dict[str, Any]:
+        """Return the row as plain JSON, without where it came from."""
+        return self.model_dump(mode="json", exclude={"source"})
+
 
 class Verdict(Frozen):
     """What a metric says of one output: a score in [0, 1] (None: the teacher must score), its parts and a comment."""

@@ -19,7 +19,8 @@ class Settings(Frozen):
     Attributes:
         steps: most steps.
         batch: rows a step; None takes 4, or all rows with a teacher that reads them all at once.
-        lr: learning rate in (0, 1]: the share of a parameter that one step may change.
+        lr: learning rate in (0, 1]: the share of a parameter that one step may change; None takes 0.5, or 1 with a
+            teacher that reads all rows at once.
         lr_decay: what a rejected step multiplies the learning rate by.
         lr_floor: the learning rate never decays below this.
         retries: how often an illegal answer of the teacher is sent back before it is dropped.
@@ -36,7 +37,7 @@ class Settings(Frozen):
 
     steps: int = Field(default=20, ge=0)
     batch: int | None = Field(default=None, ge=1)
-    lr: float = Field(default=0.5, gt=0.0, le=1.0)
+    lr: float | None = Field(default=None, gt=0.0, le=1.0)
     lr_decay: float = Field(default=0.8, gt=0.0, le=1.0)
     lr_floor: float = Field(default=0.1, gt=0.0, le=1.0)
     retries: int = Field(default=3, ge=0)

@@ -90,7 +90,9 @@ class State(Frozen):
             "must_pass": trial.after.must_pass,
             "accepted": self.accepted + 1,
         }
-        if score >= self.best_score - TIE:  # of equals the newer: the gate has seen that it is no worse on the batch
+        if (
+            not val or score >= self.best_score - TIE
+        ):  # of equals the newer: the gate has seen that it is no worse on the batch
             changes |= {"best": trial.candidate, "best_score": score}
         if trial.decision.after > trial.decision.before + TIE:
             changes |= {"stale": 0}

@@ -9,36 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from agentsym.errors import BudgetExceeded, UsageError
 from agentsym.learning.backward import backward, together
 from agentsym.learning.dataset import Source
-from agentsym.learning.evaluation import Evaluator
-from agentsym.learning.gate import TIE, gate_named, mean
+from agentsym.learning.gate import TIE, mean
 from agentsym.learning.journal import Baseline, Gradients, Journal
 from agentsym.learning.metrics import Metric, load_metric
-from agentsym.learning.optimizers.prompt import PromptOptimizer
-from agentsym.learning.protocols import (
-    Evidence,
-    Gate,
-    Optimizer,
-    Proposal,
-    Row,
-    Sampler,
-    Scores,
-    Teacher,
-    Trial,
-)
+from agentsym.learning.parts import Wanted, make_parts
+from agentsym.learning.protocols import Evidence, Gate, Optimizer, Proposal, Row, Sampler, Scores, Teacher, Trial
 from agentsym.learning.run import Run, Tested
-from agentsym.learning.sampler import EpochSampler
 from agentsym.learning.sets import open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
-from agentsym.learning.teacher.choose import EMBEDDED, choose_teacher
 from agentsym.models.budget import Budget
-from agentsym.models.cache import ResponseCache
-from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
@@ -49,12 +34,12 @@ from agentsym.runtime.context import student_model
 from agentsym.runtime.loop import run_sync
 from agentsym.store.store import Store, new_run_id
 
+N = TypeVar("N", bound=Network)
 Watch = Callable[[str, Mapping[str, Any]], None]
-OPTIMIZERS: Mapping[str, type[PromptOptimizer]] = {"paper": PromptOptimizer}
 FAILING_BATCHES = 3  # batches in a row with too many failed runs end the run
 
 
-class Trainer:
+class Trainer(Generic[N]):
     """Trains an agent. The high level is `fit`; each part can be given as an object of your own.
 
     Args:
@@ -68,8 +53,8 @@ class Trainer:
         student: the model that runs the prompt nodes; `AGENTSYM_STUDENT`, else `embedded`.
         teacher: a model string, a model, or a `Teacher`; `AGENTSYM_TEACHER`, else `embedded`.
         optimizer: `paper`, or an `Optimizer`.
-        gate: `paper`, `strict`, `validated`, `always`, or a `Gate`; `validated` where there are validation or
-            must-pass rows, else `paper`.
+        gate: `paper`, `strict`, `validated`, `tolerant`, `always`, or a `Gate`. Where there are validation or must-pass
+            rows the default is `validated` (`tolerant` with a teacher that reads all rows at once), else `paper`.
         sampler: draws the batches; seeded epochs by default.
         columns: column → field, for files whose columns are named otherwise.
         label: the column that holds the agent's one labeled field.
@@ -86,7 +71,7 @@ class Trainer:
 
     def __init__(
         self,
-        agent: Network,
+        agent: N,
         train: Source,
         *,
         val: Source | None = None,
@@ -114,37 +99,33 @@ class Trainer:
         self.settings = Settings.checked(**settings)
         self.watch = watch or (lambda kind, data: None)
         self.sets = open_sets(
-            agent,
-            train,
-            val=val,
-            test=test,
-            must_pass=must_pass,
-            columns=columns,
-            label=label,
-            seed=self.settings.seed,
+            agent, train, val=val, test=test, must_pass=must_pass, columns=columns, label=label, seed=self.settings.seed
         )
         for notice in (*self.sets.notices, *_own_calls(agent)):
             self.watch("notice", {"text": notice})
-        self._budget = Budget(max_calls=max_calls, max_seconds=max_seconds)
-        self._cache = cache
-        self.concurrency = concurrency
-        self.student = student_model(student)
-        self._teacher, self._judge = teacher, judge
-        self._optimizer = optimizer
-        self.metric = load_metric(metric) if metric is not None else None
-        gate = gate or ("validated" if self.sets.val or self.sets.must_pass else "paper")
-        self.gate = gate_named(gate) if isinstance(gate, str) else gate
-        self._sampler = sampler
-        self._store = store
+        wanted = Wanted(
+            student=student_model(student),
+            teacher=teacher,
+            metric=None if metric is None else load_metric(metric),
+            optimizer=optimizer,
+            gate=gate,
+            sampler=sampler,
+            judge=judge,
+            concurrency=concurrency,
+            cache=cache,
+        )
+        self.budget = Budget(max_calls=max_calls, max_seconds=max_seconds)
+        self.parts = make_parts(wanted, self.sets, self.settings, self.budget)
         self.origin = dict(origin or {})
-        self._versions: dict[str, Network] = {agent.version: agent}
+        self._store = store
+        self._versions: dict[str, N] = {agent.version: agent}
         self._summary: dict[str, float] = {}
 
-    def fit(self, resume: str | None = None) -> Run[Network]:
+    def fit(self, resume: str | None = None) -> Run[N]:
         """Train, and return the run; with `resume`, go on with the run of that id (see `afit`)."""
         return run_sync(self.afit(resume))
 
-    async def afit(self, resume: str | None = None) -> Run[Network]:
+    async def afit(self, resume: str | None = None) -> Run[N]:
         """Train, and return the run.
 
         A cap that is reached ends the run with the best version so far (`run.status == "budget"`); an interrupt or an
@@ -166,68 +147,39 @@ class Trainer:
 
     def _require_first_step(self) -> None:
         """Refuse caps under what the baseline and the first batch need, before anything is sent or written."""
-        self._make_parts()
-        rows = [*self.sampler.batch(self.sets.train, 0), *(row for own in self._gate_rows().values() for row in own)]
-        needed = calls_per_example(self.agent) * len(rows)
-        cap = self._budget.max_calls
-        if (cap is not None and cap < needed) or self._budget.max_seconds == 0:
+        rows = len(self.parts.sampler.batch(self.sets.train, 0)) + sum(map(len, self._gate_rows().values()))
+        needed = calls_per_example(self.agent) * rows
+        cap = self.budget.max_calls
+        if (cap is not None and cap < needed) or self.budget.max_seconds == 0:
             raise UsageError(
-                f"the caps cannot pay the first step: it needs {needed} model calls ({len(rows)} rows); "
+                f"the caps cannot pay the first step: it needs {needed} model calls ({rows} rows); "
                 "allow more with --max-calls and --max-seconds, or take a smaller --batch"
             )
 
     def _open(self, store: Store, resume: str | None) -> tuple[Journal, State | None]:
-        """Make what needs a door, and begin or reopen the journal."""
-        self._make_parts()
+        """Begin or reopen the journal."""
         if resume is None:
             journal, state = Journal.begin(store, new_run_id(), self.agent.name, self._config()), None
         else:
-            journal, state, self.door.ledger = Journal.reopen(store, resume, self._config())
+            journal, state, self.parts.door.ledger = Journal.reopen(store, resume, self._config())
         self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
         return journal, state
 
-    def _make_parts(self) -> None:
-        self.door = Door(concurrency=self.concurrency, budget=self._budget)
-        self.teacher = choose_teacher(self._teacher, self.door, judge=self._judge, scores=self.metric is None)
-        if self._cache and (self.student.remote or _name(self.teacher) != EMBEDDED):
-            self.door.cache = ResponseCache()
-        whole = bool(getattr(self.teacher, "reads_all_rows", False))
-        size = self.settings.batch or (max(1, len(self.sets.train)) if whole else 4)
-        self.sampler: Sampler = self._sampler or EpochSampler(size, self.settings.seed)
-        if isinstance(self._optimizer, str):
-            if self._optimizer not in OPTIMIZERS:
-                raise UsageError(f"there is no optimizer {self._optimizer!r}; there are: {', '.join(OPTIMIZERS)}")
-            self.optimizer: Optimizer = OPTIMIZERS[self._optimizer](self.teacher, retries=self.settings.retries)
-        else:
-            self.optimizer = self._optimizer
-        self.evaluator = Evaluator(
-            student=self.student,
-            teacher=self.teacher,
-            metric=self.metric,
-            door=self.door,
-            concurrency=self.concurrency,
-            comments=self.settings.comments,
-            supervised=self.settings.supervised,
-        )
-
     def _config(self) -> dict[str, Any]:
         """Return what a resumed run must have in common with its beginning."""
+        data = {
+            name: content_hash([row.model_dump(exclude={"source"}) for row in rows]) for name, rows in self.sets.all()
+        }
+        settings = self.settings.model_dump(mode="json")
         return {
+            **self.parts.names(),
             "agent": self.agent.version,
-            "data": {
-                name: content_hash([r.model_dump(exclude={"source"}) for r in rows]) for name, rows in self.sets.all()
-            },
-            "student": self.student.name,
-            "teacher": _name(self.teacher),
-            "optimizer": _name(self.optimizer),
-            "gate": _name(self.gate),
-            "sampler": _name(self.sampler),
-            "metric": _name(self.metric),
-            "settings": self.settings.model_dump(mode="json"),
+            "data": data,
+            "settings": settings,
             "origin": self.origin,
         }
 
-    async def _run(self, journal: Journal, state: State | None) -> Run[Network]:
+    async def _run(self, journal: Journal, state: State | None) -> Run[N]:
         status, reason = "failed", "an error"
         try:
             state = state or await self._begin(journal)
@@ -245,7 +197,9 @@ class Trainer:
             raise
         finally:
             summary = {**self._spent(), **self._summary}
-            journal.write("stop", status=status, reason=reason, summary=summary, ledger=self.door.ledger.to_json())
+            journal.write(
+                "stop", status=status, reason=reason, summary=summary, ledger=self.parts.door.ledger.to_json()
+            )
             self.watch("stop", {"status": status, "reason": reason})
         return Run.load(journal.store, journal.run_id, self.agent)
 
@@ -267,7 +221,7 @@ class Trainer:
             best_score=mean(baseline.val.values()),
             val=baseline.val,
             must_pass=baseline.must_pass,
-            lr=self.settings.lr,
+            lr=self.parts.lr,
         )
         self._checkpoint(journal, state)
         return state
@@ -275,7 +229,7 @@ class Trainer:
     async def _step(self, journal: Journal, state: State) -> State:
         """One step: forward, loss, backward, proposal, gate."""
         base = self._network(journal, state.head)
-        rows = self.sampler.batch(self.sets.train, state.step)
+        rows = self.parts.sampler.batch(self.sets.train, state.step)
         evidence = await journal.forward(state.step, rows, lambda: self._forward(base, rows))
         score = mean(item.loss.score for item in evidence)
         self.watch("batch", {"step": state.step, "rows": len(rows), "score": score})
@@ -300,23 +254,23 @@ class Trainer:
         after = state.after_gate(self.settings, proposal, trial, batch_score=mean(trial.after.batch.values()) or score)
         return self._checkpoint(journal, after)
 
-    async def _forward(self, base: Network, rows: Sequence[Row]) -> tuple[Evidence, ...]:
-        return await self.evaluator.evidence(base, rows, progress=self._progress("forward"))
+    async def _forward(self, base: N, rows: Sequence[Row]) -> tuple[Evidence, ...]:
+        return await self.parts.evaluator.evidence(base, rows, progress=self._progress("forward"))
 
-    async def _backward(self, base: Network, evidence: Sequence[Evidence], lr: float) -> Gradients:
+    async def _backward(self, base: N, evidence: Sequence[Evidence], lr: float) -> Gradients:
         walks = [
-            backward(self.teacher, base, item.trajectory, item.loss, lr=lr, order=self.settings.order)
+            backward(self.parts.teacher, base, item.trajectory, item.loss, lr=lr, order=self.settings.order)
             for item in evidence
         ]
         return Gradients(rows=tuple(await together(walks)))
 
-    async def _propose(self, base: Network, evidence: Sequence[Evidence], state: State) -> Proposal:
-        return await self.optimizer.propose(base, evidence, lr=state.lr, history=state.history)
+    async def _propose(self, base: N, evidence: Sequence[Evidence], state: State) -> Proposal:
+        return await self.parts.optimizer.propose(base, evidence, lr=state.lr, history=state.history)
 
-    async def _try(self, state: State, base: Network, candidate: Network, evidence: Sequence[Evidence]) -> Trial:
+    async def _try(self, state: State, base: N, candidate: N, evidence: Sequence[Evidence]) -> Trial:
         """Score base and candidate on the rows that the gate looks at, and let it decide."""
         rows = {"batch": tuple(item.row for item in evidence), **self._gate_rows()}
-        if "batch" not in self.gate.looks_at:
+        if "batch" not in self.parts.gate.looks_at:
             rows["batch"] = ()
         if self.settings.rescore_base or self.settings.samples > 1:
             before = Scores(**{name: await self._scores(base, own, first_rollout=1) for name, own in rows.items()})
@@ -324,17 +278,19 @@ class Trainer:
             batch = _table(rows["batch"], [item.loss for item in evidence][: len(rows["batch"])])
             before = Scores(batch=batch, val=state.val, must_pass=state.must_pass)
         after = Scores(**{name: await self._scores(candidate, own) for name, own in rows.items()})
-        return Trial(candidate=candidate.version, before=before, after=after, decision=self.gate.decide(before, after))
+        return Trial(
+            candidate=candidate.version, before=before, after=after, decision=self.parts.gate.decide(before, after)
+        )
 
     def _gate_rows(self) -> dict[str, tuple[Row, ...]]:
         """Return the held-out rows that the gate looks at."""
         return {
-            "val": self.sets.val if "val" in self.gate.looks_at else (),
-            "must_pass": self.sets.must_pass if "must_pass" in self.gate.looks_at else (),
+            "val": self.sets.val if "val" in self.parts.gate.looks_at else (),
+            "must_pass": self.sets.must_pass if "must_pass" in self.parts.gate.looks_at else (),
         }
 
-    async def _scores(self, network: Network, rows: Sequence[Row], first_rollout: int = 0) -> dict[str, float]:
-        reports = await self.evaluator.scores(
+    async def _scores(self, network: N, rows: Sequence[Row], first_rollout: int = 0) -> dict[str, float]:
+        reports = await self.parts.evaluator.scores(
             network,
             rows,
             samples=self.settings.samples,
@@ -353,7 +309,7 @@ class Trainer:
             reports = {}
             for version in dict.fromkeys((self.agent.version, state.best)):
                 network = self._network(journal, version)
-                reports[version] = await self.evaluator.scores(
+                reports[version] = await self.parts.evaluator.scores(
                     network,
                     rows,
                     phase="test",
@@ -376,12 +332,12 @@ class Trainer:
             return f"{settings.steps} steps are done"
         if settings.patience is not None and state.stale >= settings.patience:
             return f"no better version in {state.stale} steps"
-        whole = len(self.sampler.batch(self.sets.train, state.step)) >= len(self.sets.train)
+        whole = len(self.parts.sampler.batch(self.sets.train, state.step)) >= len(self.sets.train)
         if whole and state.idle >= ceil(1 / state.lr):  # by then every component has had its turn
             return "there is nothing left to propose"
         return ""
 
-    def _network(self, journal: Journal, version: str) -> Network:
+    def _network(self, journal: Journal, version: str) -> N:
         if version not in self._versions:
             self._versions[version] = revive(self.agent, journal.store.version_content(version))
         return self._versions[version]
@@ -390,12 +346,12 @@ class Trainer:
         summary = {"steps": state.step, "best_version": state.best, **self._spent()}
         if state.val:
             summary |= {"val_after": state.best_score} if state.step else {"val_before": state.best_score}
-        journal.write("checkpoint", state=state, ledger=self.door.ledger.to_json(), summary=summary)
-        self.watch("checkpoint", {"state": state, "usage": self.door.ledger.total()})
+        journal.write("checkpoint", state=state, ledger=self.parts.door.ledger.to_json(), summary=summary)
+        self.watch("checkpoint", {"state": state, "usage": self.parts.door.ledger.total()})
         return state
 
     def _spent(self) -> dict[str, Any]:
-        total = self.door.ledger.total()
+        total = self.parts.door.ledger.total()
         return {"calls": total.calls, "tokens": total.tokens, "usd": total.usd, "seconds": total.seconds}
 
     def _progress(self, phase: str) -> Callable[[int, int], None]:
@@ -424,8 +380,3 @@ def _table(rows: Sequence[Row], reports: Sequence[LossReport]) -> dict[str, floa
             key, number = f"{row.id}#{number}", number + 1
         table[key] = report.score
     return table
-
-
-def _name(part: object) -> str:
-    """Return what stands for a part in a run's config: its own name, else its class's or function's."""
-    return str(getattr(part, "name", None) or getattr(part, "__qualname__", None) or type(part).__qualname__)

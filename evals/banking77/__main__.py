@@ -65,7 +65,6 @@ def run(folder: str, variant: str, seed: int, save: str | None) -> dict[str, Any
             teacher="embedded",
             gate=options.get("gate"),
             batch=round((1 - LEFT_OUT) * len(rows)),
-            lr=1.0,
             seed=seed,
             store=store,
             cache=False,

@@ -4,7 +4,7 @@ It knows the labels with one line each; what customers mean by them, and how soo
 for training to find out.
 """
 
-from agentsym import Agent, Choice, PromptNode, ToolNode, load_tool
+from agentsym import Agent, Choice, Examples, PromptNode, ToolNode, load_tool
 
 INTENTS = {
     "late_delivery": "An order has not arrived by the promised time.",
@@ -33,12 +33,14 @@ intent = PromptNode(
     instructions="Decide what the customer wants.",
     inputs=["message"],
     output={"intent": Choice(INTENTS)},
+    examples=Examples(max_per_label=40),  # the embedded reader reads them for nothing; fewer where tokens are paid for
 )
 urgency = PromptNode(
     "urgency",
     instructions="Decide how soon the message needs an answer.",
     inputs=["message", "intent"],
     output={"urgency": Choice(URGENCIES)},
+    examples=Examples(max_per_label=160),
 )
 due = ToolNode("due", load_tool("deadline"), inputs=["urgency", "arrived"], output="due")
 

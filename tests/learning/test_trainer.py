@@ -168,7 +168,7 @@ def test_a_finished_phase_is_not_paid_for_again(tmp_path):
         resumed = trainer(store, steps=2, teacher=teacher)
         run = resumed.fit(resume=store.runs()[0].id)
         assert teacher.proposals == 0
-        assert "forward" not in resumed.door.ledger.by_phase() or run.steps[1].decision is not None
+        assert "forward" not in resumed.parts.door.ledger.by_phase() or run.steps[1].decision is not None
         assert run.head.version == expected.head.version
 
 

@@ -44,7 +44,7 @@ def sentences(parameter: Parameter, lr: float) -> tuple[str, ...]:
         case Examples():
             return (
                 f"Replace or drop at most {changes_allowed(parameter, lr)} examples.",
-                f"At most {parameter.max_per_label} examples may stand for one label (in all, where there are no labels).",
+                f"At most {parameter.max_per_label} examples may stand for one label (in all, if there are no labels).",
             )
         case _:
             return ()

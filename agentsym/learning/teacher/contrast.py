@@ -196,7 +196,7 @@ class Contrast:
             heard = {phrase for row in view.rows_of(label) for phrase in phrases(view.records[row].text)}
             room = self._limits.rule_chars - len(form.replace("{phrases}", ""))
             said = messages | quoted
-            fit = sorted(p for p in heard if _folded(p) not in said and (" " in p or view.is_telling(p, label)))
+            fit = sorted(p for p in heard if _folded(p) not in said and view.is_telling(p, label))
             chosen = _chosen(view, label, fit, room)
             if not chosen:
                 continue
@@ -207,20 +207,22 @@ class Contrast:
         return edits
 
     def _definitions(self, view: _View, avoid: frozenset[str]) -> list[Edit]:
-        """What is written already stays; what was found is added to it, where it fits."""
+        """Write what the records of a label say; a definition that is there already is left to who wrote it."""
         edits: list[Edit] = []
-        for label, old in view.content.choices:
+        for label, written in view.content.choices:
+            if written:
+                continue
             told = sorted({sentence for row in view.rows_of(label) for sentence in retold(view.records[row].text)})
-            room = self._limits.definition_chars - len(f"{old} {self._speaker} .")
+            room = self._limits.definition_chars - len(f"{self._speaker} .")
             best: list[str] = []
             for at in np.argsort(-view.gains_of_texts(told, label), kind="stable"):
                 other = all(len(content_words(told[at]) & content_words(one)) <= 1 for one in best)
                 if len(best) < SENTENCES and other and len(told[at]) + 4 <= room:
                     best.append(told[at])
                     room -= len(told[at]) + 4
-            if not best or self._speaker in old:
+            if not best:
                 continue
-            text = f"{old} {self._speaker} {listed(best)}.".strip()
+            text = f"{self._speaker} {listed(best)}."
             if (key := stable_id(label, text)) not in avoid:
                 edits.append(SetDefinition(key, label, text, view.why(label)))
         return edits
@@ -268,10 +270,10 @@ class _View:
         self._rows: dict[str, list[int]] = {label: [] for label in content.labels}
         for row, record in enumerate(records):
             self._rows[record.wanted].append(row)
-        self._holders: dict[str, Counter[str]] = {}
-        for record in records:
-            for word in set(_folded(record.text).split()):
-                self._holders.setdefault(word, Counter())[record.wanted] += 1
+        self._holders: dict[str, set[int]] = {}
+        for row, record in enumerate(records):
+            for word in content_words(record.text):
+                self._holders.setdefault(word, set()).add(row)
         self._served = {
             rule.id: {label for _, toward, against in named(rule.text, content.labels) for label in toward | against}
             for rule in content.rules
@@ -281,10 +283,19 @@ class _View:
         """Return the records that want the label."""
         return self._rows[label]
 
-    def is_telling(self, word: str, label: str) -> bool:
-        """Whether a word alone points to the label: two of its records hold it, and most that hold it are its own."""
-        holders = self._holders.get(_folded(word), Counter())
-        return holders[label] >= 2 and 2 * holders[label] >= holders.total()
+    def is_telling(self, phrase: str, label: str) -> bool:
+        """Whether a phrase points to the label: two of its records hold its words, and most that do are its own.
+
+        So does one whose every content word points there alone.
+        """
+        held_by = [self._holders.get(word, set()) for word in content_words(phrase)]
+        if not held_by:
+            return False
+        return self._is_own(set.intersection(*held_by), label) or all(self._is_own(rows, label) for rows in held_by)
+
+    def _is_own(self, rows: set[int], label: str) -> bool:
+        own = sum(self.records[row].wanted == label for row in rows)
+        return own >= 2 and 2 * own >= len(rows)
 
     def serves(self, rule: Rule, label: str) -> bool:
         """Whether a rule names the label."""

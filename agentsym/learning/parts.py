@@ -1,0 +1,119 @@
+"""The parts of a run: door, teacher, sampler, optimizer, gate and evaluator, made from what the user asked for.
+
+Names become objects here and defaults that depend on each other are settled here, so the trainer is the loop and
+nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentsym.errors import UsageError
+from agentsym.learning.evaluation import Evaluator
+from agentsym.learning.gate import gate_named
+from agentsym.learning.metrics import Metric
+from agentsym.learning.optimizers.prompt import PromptOptimizer
+from agentsym.learning.protocols import Gate, Optimizer, Sampler, Teacher
+from agentsym.learning.sampler import EpochSampler
+from agentsym.learning.sets import Sets
+from agentsym.learning.settings import Settings
+from agentsym.learning.teacher.choose import EMBEDDED, choose_teacher
+from agentsym.models.budget import Budget
+from agentsym.models.cache import ResponseCache
+from agentsym.models.door import Door
+from agentsym.models.protocol import LanguageModel
+
+OPTIMIZERS: Mapping[str, type[PromptOptimizer]] = {"paper": PromptOptimizer}
+SMALL_BATCH = 4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for; None and names are settled by `make_parts`. The fields are the trainer's arguments."""
+
+    student: LanguageModel
+    teacher: str | LanguageModel | Teacher | None
+    metric: Metric | None
+    optimizer: str | Optimizer
+    gate: str | Gate | None
+    sampler: Sampler | None
+    judge: str
+    concurrency: int
+    cache: bool
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one run, and the learning rate that it begins with."""
+
+    door: Door
+    teacher: Teacher
+    sampler: Sampler
+    optimizer: Optimizer
+    gate: Gate
+    evaluator: Evaluator
+    lr: float
+
+    def names(self) -> dict[str, str]:
+        """Return what a resumed run must have in common with its beginning."""
+        parts = {
+            "student": self.evaluator.student,
+            "teacher": self.teacher,
+            "metric": self.evaluator.metric,
+            "optimizer": self.optimizer,
+            "gate": self.gate,
+            "sampler": self.sampler,
+        }
+        return {role: name_of(part) for role, part in parts.items()}
+
+
+def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -> Parts:
+    """Make the parts.
+
+    A teacher that reads all rows at once gets all of train as its batch, the whole learning rate, and a gate that
+    looks at validation alone; any other gets small batches, half the rate, and a gate on batch and validation.
+
+    Raises:
+        UsageError: there is no part of such a name, or the teacher cannot score and there is no metric.
+    """
+    door = Door(concurrency=wanted.concurrency, budget=budget)
+    teacher = choose_teacher(wanted.teacher, door, judge=wanted.judge, scores=wanted.metric is None)
+    if wanted.cache and (wanted.student.remote or name_of(teacher) != EMBEDDED):
+        door.cache = ResponseCache()
+    whole = bool(getattr(teacher, "reads_all_rows", False))
+    size = settings.batch or (max(1, len(sets.train)) if whole else SMALL_BATCH)
+    held_out = "tolerant" if whole else "validated"
+    gate = wanted.gate or (held_out if sets.val or sets.must_pass else "paper")
+    evaluator = Evaluator(
+        student=wanted.student,
+        teacher=teacher,
+        metric=wanted.metric,
+        door=door,
+        concurrency=wanted.concurrency,
+        comments=settings.comments,
+        supervised=settings.supervised,
+    )
+    return Parts(
+        door=door,
+        teacher=teacher,
+        sampler=wanted.sampler or EpochSampler(size, settings.seed),
+        optimizer=_optimizer(wanted.optimizer, teacher, settings),
+        gate=gate_named(gate) if isinstance(gate, str) else gate,
+        evaluator=evaluator,
+        lr=settings.lr or (1.0 if whole else 0.5),
+    )
+
+
+def name_of(part: Any) -> str:
+    """Return what stands for a part in a run's config: its own name, else that of its class or function."""
+    return str(getattr(part, "name", None) or getattr(part, "__qualname__", None) or type(part).__qualname__)
+
+
+def _optimizer(optimizer: str | Optimizer, teacher: Teacher, settings: Settings) -> Optimizer:
+    if not isinstance(optimizer, str):
+        return optimizer
+    if optimizer not in OPTIMIZERS:
+        raise UsageError(f"there is no optimizer {optimizer!r}; there are: {', '.join(OPTIMIZERS)}")
+    return OPTIMIZERS[optimizer](teacher, retries=settings.retries)
