@@ -17,6 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def chain() -> Agent:
         for node in NODES
     ]
     frozen = [f"{node}/{name}" for node in NODES for name in ("instructions", "examples")]
-    return Agent("chain", nodes, list(zip(NODES, NODES[1:], strict=False)), outputs=["answer"]).freeze(*frozen)
+    return Agent("chain", nodes, list(pairwise(NODES)), outputs=["answer"]).freeze(*frozen)
 
 
 class StudentDouble:

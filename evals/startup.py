@@ -40,9 +40,7 @@ def measure(times: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Print the table, or with --json one document."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=7, help="runs of each program (default 7)")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     args = parser.parse_args()

@@ -56,7 +56,7 @@ class TolerantGate:
     def decide(self, before: Scores, after: Scores) -> Decision:
         old, new = mean(before.val.values()), mean(after.val.values())
         error = standard_error([after.val[row] - score for row, score in before.val.items()])
-        reason = f"validation goes from {old:.3f} to {new:.3f}, one standard error is {error:.3f}"
+        reason = f"validation {_word(old, new)} on {len(before.val)} rows (one standard error: {error:.3f})"
         decision = Decision(accept=new >= old - error - TIE, reason=reason, before=old, after=new)
         return _must_pass(before, after, decision)
 
@@ -96,8 +96,11 @@ def _compare(before: Mapping[str, float], after: Mapping[str, float], *, keep_ti
     """Compare paired means; a row that the candidate has no score for counts 0."""
     old, new = mean(before.values()), mean(after.get(row, 0.0) for row in before)
     accept = new >= old - TIE if keep_ties else new > old + TIE
-    word = "rises" if new > old + TIE else "drops" if new < old - TIE else "stays"
-    return Decision(accept=accept, reason=f"the score {word} on {len(before)} rows", before=old, after=new)
+    return Decision(accept=accept, reason=f"the score {_word(old, new)} on {len(before)} rows", before=old, after=new)
+
+
+def _word(old: float, new: float) -> str:
+    return "rises" if new > old + TIE else "drops" if new < old - TIE else "stays"
 
 
 def standard_error(differences: Sequence[float]) -> float:

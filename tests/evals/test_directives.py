@@ -174,7 +174,8 @@ def test_a_real_model_learns_through_the_graph_with_a_gate_and_back_propagation_
     before, ceiling = experiment.bounds(path)
     assert before == 0.0 and ceiling >= 0.99
     exact = {
-        name: [experiment.run(seed, name, experiment.STEPS, path).exact for seed in range(4)] for name in experiment.CONFIGURATIONS
+        name: [experiment.run(seed, name, experiment.STEPS, path).exact for seed in range(4)]
+        for name in experiment.CONFIGURATIONS
     }
     assert statistics.fmean(exact["full"]) > statistics.fmean(exact["no gate"])
     assert max(exact["no back-propagation"]) <= 0.05

@@ -5,7 +5,15 @@ import random
 import pytest
 
 from agentsym.errors import UsageError
-from agentsym.learning.gate import AlwaysGate, PaperGate, StrictGate, ValidatedGate, gate_named
+from agentsym.learning.gate import (
+    AlwaysGate,
+    PaperGate,
+    StrictGate,
+    TolerantGate,
+    ValidatedGate,
+    gate_named,
+    standard_error,
+)
 from agentsym.learning.protocols import Scores
 
 
@@ -57,9 +65,26 @@ def test_a_row_that_the_candidate_could_not_answer_counts_zero():
 
 def test_the_paper_gate_on_noisy_scores_keeps_a_harmless_edit_about_half_of_the_time():
     draw = random.Random(0)
-    noisy = [[scores(*(min(1, max(0, 0.5 + draw.gauss(0, 0.3))) for _ in range(4))) for _ in range(2)] for _ in range(2000)]
-    kept = sum(PaperGate().decide(before, after).accept for before, after in noisy) / len(noisy)
+
+    def noisy() -> Scores:
+        return scores(*(min(1, max(0, 0.5 + draw.gauss(0, 0.3))) for _ in range(4)))
+
+    kept = sum(PaperGate().decide(noisy(), noisy()).accept for _ in range(2000)) / 2000
     assert 0.45 < kept < 0.55
+
+
+def test_the_tolerant_gate_keeps_what_is_within_one_standard_error_and_ignores_the_batch():
+    before = Scores(batch={"a": 1.0}, val={str(row): 1.0 for row in range(100)})
+    noise = Scores(batch={"a": 0.0}, val={**before.val, "0": 0.0})  # 0.01 down, one standard error is 0.01
+    harm = Scores(batch={"a": 1.0}, val={**before.val, **{str(row): 0.0 for row in range(10)}})  # 0.1 down, 0.03
+    assert TolerantGate().decide(before, noise).accept
+    assert not TolerantGate().decide(before, harm).accept
+    assert standard_error([1.0, 0.0, 0.0, 0.0]) == pytest.approx(0.25)
+
+
+def test_the_tolerant_gate_lets_no_must_pass_row_fail():
+    before = Scores(val={"v": 0.0}, must_pass={"m": 1.0})
+    assert not TolerantGate().decide(before, Scores(val={"v": 1.0}, must_pass={"m": 0.0})).accept
 
 
 def test_the_ablation_accepts_everything_and_looks_at_nothing():
@@ -68,5 +93,5 @@ def test_the_ablation_accepts_everything_and_looks_at_nothing():
 
 
 def test_an_unknown_gate_is_named_with_those_there_are():
-    with pytest.raises(UsageError, match="'best'.*paper, strict, validated, always"):
+    with pytest.raises(UsageError, match=r"'best'.*paper, strict, validated, tolerant, always"):
         gate_named("best")

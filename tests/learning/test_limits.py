@@ -64,7 +64,9 @@ def test_filling_an_empty_definition_is_an_addition():
 @pytest.mark.parametrize(("text", "legal"), [("abcdefghiX", True), ("abcdeXXXXX", True), ("abcdXXXXXX", False)])
 def test_a_text_may_change_by_the_learning_rate(text, legal):
     base = network()
-    assert (problems(base, [SetParameter(path="node/instructions", value=text)], "node/instructions", 0.5) == []) is legal
+    assert (
+        problems(base, [SetParameter(path="node/instructions", value=text)], "node/instructions", 0.5) == []
+    ) is legal
 
 
 def test_an_empty_text_may_become_anything():
@@ -72,7 +74,9 @@ def test_an_empty_text_may_become_anything():
     assert problems(base, [SetParameter(path="node/instructions", value="all new")], "node/instructions", 0.1) == []
 
 
-@pytest.mark.parametrize(("suggested", "lr", "allowed"), [(4, 0.5, 2), (3, 0.5, 2), (1, 0.1, 1), (5, 1.0, 5), (0, 0.5, 0)])
+@pytest.mark.parametrize(
+    ("suggested", "lr", "allowed"), [(4, 0.5, 2), (3, 0.5, 2), (1, 0.1, 1), (5, 1.0, 5), (0, 0.5, 0)]
+)
 def test_the_learning_rate_bounds_how_many_parameters_one_step_touches(suggested, lr, allowed):
     assert parameters_allowed(suggested, lr) == allowed
 

@@ -108,7 +108,9 @@ def test_only_components_with_suggestions_are_asked_for_and_in_the_order_of_the_
 
 def test_satisfied_and_invalid_gradients_ask_for_nothing():
     item = evidence("first/rules")
-    quiet = [g.model_copy(update=change) for g in item.gradients for change in ({"satisfied": True}, {"status": "invalid"})]
+    quiet = [
+        g.model_copy(update=change) for g in item.gradients for change in ({"satisfied": True}, {"status": "invalid"})
+    ]
     teacher = TeacherDouble()
     assert propose(teacher, item.model_copy(update={"gradients": tuple(quiet)})).updates == ()
 

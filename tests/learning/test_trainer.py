@@ -286,6 +286,14 @@ def test_a_row_may_stand_in_a_batch_twice(store):
             return (rows[0], rows[0])
 
     run = Trainer(
-        chain(), twice, val=(), metric=metric, student=RemoteStudent(), teacher=Teacher(), sampler=Both(), steps=1, store=store
+        chain(),
+        twice,
+        val=(),
+        metric=metric,
+        student=RemoteStudent(),
+        teacher=Teacher(),
+        sampler=Both(),
+        steps=1,
+        store=store,
     ).fit()
     assert run.steps[0].decision is None or set(run.steps[0].proposal.edits)

@@ -94,9 +94,7 @@ def test_no_five_words_in_a_row_stand_in_more_than_three_messages(rows: list[Row
 
 
 @pytest.mark.parametrize(("seen", "unseen"), [("train", "val"), ("train", "test"), ("val", "test")])
-def test_no_message_is_nearly_one_of_an_earlier_set(
-    sets: dict[str, list[Row]], seen: str, unseen: str
-) -> None:
+def test_no_message_is_nearly_one_of_an_earlier_set(sets: dict[str, list[Row]], seen: str, unseen: str) -> None:
     known = [(row["id"], grams(row["message"])) for row in sets[seen]]
     for row in sets[unseen]:
         mine = grams(row["message"])
