@@ -11,7 +11,6 @@ rules and definitions are chosen by the same gain, so hard messages that many ot
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -27,45 +26,6 @@ Kind = Literal["examples", "rules", "definitions"]
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A sentence of the prompt with its stable id."""
-
-    id: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Example:
-    """A worked example of the prompt with its stable id; `text` is its input as the reader sees inputs."""
-
-    id: str
-    text: str
-    label: str
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a prompt says about one choice field: (label, definition) in order, rules and worked examples."""
-
-    choices: tuple[tuple[str, str], ...]
-    rules: tuple[Rule, ...] = ()
-    examples: tuple[Example, ...] = ()
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in order."""
-        return tuple(label for label, _ in self.choices)
-
-    def reading(self) -> Reading:
-        """Return what a reader of the prompt gets."""
-        return Reading(
-            self.choices,
-            tuple(rule.text for rule in self.rules),
-            tuple((example.text, example.label) for example in self.examples),
-        )
-
-
-@dataclass(frozen=True)
 class Record:
     """One row of the batch: the input as the reader sees inputs, the wanted label and the label that was answered."""
 
@@ -78,7 +38,6 @@ class Record:
 class AddExample:
     """Show record `row` of the batch as a worked example."""
 
-    id: str
     row: int
     text: str
     label: str
@@ -89,7 +48,6 @@ class AddExample:
 class SetDefinition:
     """Give a label the definition `text`."""
 
-    id: str
     label: str
     text: str
     reason: str
@@ -99,7 +57,6 @@ class SetDefinition:
 class AddRule:
     """Add a sentence that names `label` in backticks."""
 
-    id: str
     label: str
     text: str
     reason: str
@@ -118,13 +75,7 @@ class Limits:
     definition_chars: int = 200
 
 
-# Examples and rules take turns, since each is chosen by what the other leaves unexplained; eight turns fill the
-# examples, five the rules. Definitions come last: they sum up, and would compete with better examples earlier.
-SCHEDULE: tuple[Kind, ...] = (
-    "examples", "rules", "examples", "rules", "examples", "rules", "examples", "rules", "examples", "rules",
-    "examples", "examples", "examples", "definitions",
-)  # fmt: skip
-EXAMPLE_TURNS = 8
+EXAMPLE_TURNS = 8  # proposals that fill a label's examples: each is chosen by what the others leave unexplained
 PHRASES_PER_RULE = 4
 SENTENCES = 3
 _QUOTED = re.compile(r"“([^”]+)”")
@@ -147,48 +98,44 @@ class Contrast:
         self._speaker = speaker
         self._grams = grams or Grams()
 
-    def propose(
-        self, kind: Kind, content: Content, records: Sequence[Record], avoid: frozenset[str] = frozenset()
-    ) -> list[Edit]:
+    def propose(self, kind: Kind, prompt: Reading, records: Sequence[Record]) -> list[Edit]:
         """Return edits of one kind for every label that they would help; none where nothing would.
 
         Args:
             kind: which component of the prompt to write.
-            content: the prompt as it is.
+            prompt: what the prompt says about the field.
             records: rows of the training set with what the prompt answered; the more, the surer the gains.
-            avoid: ids of edits that a gate has turned down since the content last changed.
         """
-        view = _View(content, records, self._grams)
+        view = _View(prompt, records, self._grams)
         if kind == "examples":
-            return self._examples(view, avoid)
+            return self._examples(view)
         if kind == "rules":
-            return self._rules(view, avoid)
-        return self._definitions(view, avoid)
+            return self._rules(view)
+        return self._definitions(view)
 
-    def _examples(self, view: _View, avoid: frozenset[str]) -> list[Edit]:
-        shown = Counter(example.label for example in view.content.examples)
-        texts = {example.text for example in view.content.examples}
+    def _examples(self, view: _View) -> list[Edit]:
+        shown = Counter(label for _, label in view.prompt.examples)
+        texts = {text for text, _ in view.prompt.examples}
         gains = view.gains_of_records()
         turn = max(1, self._limits.examples_per_label // EXAMPLE_TURNS)
         edits: list[Edit] = []
-        for label in view.content.labels:
+        for label in view.labels:
             room = min(turn, self._limits.examples_per_label - shown[label])
             for row in sorted(view.rows_of(label), key=lambda row: (-gains[row], row)):
                 text = view.records[row].text
-                key = stable_id(label, text)
                 if room <= 0 or gains[row] <= 0:
                     break
-                if text not in texts and key not in avoid:
+                if text not in texts:
                     texts.add(text)
                     room -= 1
-                    edits.append(AddExample(key, row, text, label, view.reason(row)))
+                    edits.append(AddExample(row, text, label, view.reason(row)))
         return edits
 
-    def _rules(self, view: _View, avoid: frozenset[str]) -> list[Edit]:
+    def _rules(self, view: _View) -> list[Edit]:
         messages = {_folded(record.text) for record in view.records}
         edits: list[Edit] = []
-        for label in view.content.labels:
-            served = [rule.text for rule in view.content.rules if view.serves(rule, label)]
+        for label in view.labels:
+            served = [rule for rule in view.prompt.rules if view.serves(rule, label)]
             if len(served) >= self._limits.rules_per_label:
                 continue
             form = _RULE_FORMS[len(served) % len(_RULE_FORMS)].replace("{label}", label)
@@ -201,15 +148,13 @@ class Contrast:
             if not chosen:
                 continue
             text = form.replace("{phrases}", listed([f"“{phrase}”" for phrase in chosen]))
-            key = stable_id(label, text)
-            if key not in avoid:
-                edits.append(AddRule(key, label, text, view.why(label)))
+            edits.append(AddRule(label, text, view.why(label)))
         return edits
 
-    def _definitions(self, view: _View, avoid: frozenset[str]) -> list[Edit]:
+    def _definitions(self, view: _View) -> list[Edit]:
         """Write what the records of a label say; a definition that is there already is left to who wrote it."""
         edits: list[Edit] = []
-        for label, written in view.content.choices:
+        for label, written in view.prompt.choices:
             if written:
                 continue
             told = sorted({sentence for row in view.rows_of(label) for sentence in retold(view.records[row].text)})
@@ -223,14 +168,8 @@ class Contrast:
             if not best:
                 continue
             text = f"{self._speaker} {listed(best)}."
-            if (key := stable_id(label, text)) not in avoid:
-                edits.append(SetDefinition(key, label, text, view.why(label)))
+            edits.append(SetDefinition(label, text, view.why(label)))
         return edits
-
-
-def stable_id(*parts: str) -> str:
-    """Return an id that depends on the content only, so the same proposal is the same edit in every run."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
 
 
 def _folded(text: str) -> str:
@@ -255,19 +194,20 @@ def _chosen(view: _View, label: str, heard: Sequence[str], room: int) -> list[st
 class _View:
     """The batch as the prompt's reader sees it: what it believes, and what is left to explain."""
 
-    def __init__(self, content: Content, records: Sequence[Record], grams: Grams) -> None:
-        self.content, self.records = content, records
-        self._place = {label: at for at, label in enumerate(content.labels)}
-        self._reader = LexicalReader(content.reading(), grams)
+    def __init__(self, prompt: Reading, records: Sequence[Record], grams: Grams) -> None:
+        self.prompt, self.records = prompt, records
+        self.labels = tuple(label for label, _ in prompt.choices)
+        self._place = {label: at for at, label in enumerate(self.labels)}
+        self._reader = LexicalReader(prompt, grams)
         texts = [record.text for record in records]
         # Rarity is taken over the batch too: the prompt alone does not know the words it has yet to learn.
-        self._space = Space([*content.labels, *texts], grams)
+        self._space = Space([*self.labels, *texts], grams)
         self._vectors = self._space.vectors(texts)
         # residuals: records × labels, what was wanted minus what is believed; pull: the same, by gram.
         self._residuals = -self._reader.scores(texts)
         self._residuals[np.arange(len(texts)), [self._place[record.wanted] for record in records]] += 1
         self._pull: Scores = np.asarray(self._vectors.T @ self._residuals)
-        self._rows: dict[str, list[int]] = {label: [] for label in content.labels}
+        self._rows: dict[str, list[int]] = {label: [] for label in self.labels}
         for row, record in enumerate(records):
             self._rows[record.wanted].append(row)
         self._holders: dict[str, set[int]] = {}
@@ -275,8 +215,8 @@ class _View:
             for word in content_words(record.text):
                 self._holders.setdefault(word, set()).add(row)
         self._served = {
-            rule.id: {label for _, toward, against in named(rule.text, content.labels) for label in toward | against}
-            for rule in content.rules
+            rule: {label for _, toward, against in named(rule, self.labels) for label in toward | against}
+            for rule in prompt.rules
         }
 
     def rows_of(self, label: str) -> list[int]:
@@ -297,9 +237,9 @@ class _View:
         own = sum(self.records[row].wanted == label for row in rows)
         return own >= 2 and 2 * own >= len(rows)
 
-    def serves(self, rule: Rule, label: str) -> bool:
+    def serves(self, rule: str, label: str) -> bool:
         """Whether a rule names the label."""
-        return label in self._served[rule.id]
+        return label in self._served[rule]
 
     def gains_of_records(self) -> Scores:
         """One a record: how much of all residuals showing it as an example would take away."""

@@ -14,8 +14,8 @@ from agentsym.errors import OutputError
 from agentsym.learning.backward import learnable_at
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.learning.teacher import contrast
-from agentsym.learning.teacher.contrast import Content, Contrast, Kind, Limits, Record
-from agentsym.models.lexical import Grams
+from agentsym.learning.teacher.contrast import Contrast, Kind, Limits, Record
+from agentsym.models.lexical import Grams, Reading
 from agentsym.models.protocol import Phase
 from agentsym.models.spans import as_texts
 from agentsym.network.edits import AddItem, Edit, ReplaceItem
@@ -109,7 +109,7 @@ class ContrastiveTeacher:
             ]
             kind: Kind = "definitions" if part.startswith("choices/") else "rules" if part == "rules" else "examples"
             writer = Contrast(_limits(node, field.name), grams=self._grams)
-            for found in writer.propose(kind, _content(node, field.name, labels), records):
+            for found in writer.propose(kind, _reading(node, field.name, labels), records):
                 edit = _as_edit(task.parameter, found, answers)
                 edits[edit.model_dump_json(exclude={"why"})] = edit
         return list(edits.values())
@@ -138,14 +138,14 @@ def _answers(task: Task, node: PromptNode) -> list[_Answer]:
     return found
 
 
-def _content(node: PromptNode, field: str, labels: Sequence[str]) -> Content:
-    """Return what the prompt says of one field, as the contrast reads it."""
+def _reading(node: PromptNode, field: str, labels: Sequence[str]) -> Reading:
+    """Return what the prompt says of one field, as the embedded reader reads it."""
     definitions = dict(_choices(node, field))
-    return Content(
+    return Reading(
         choices=tuple((label, definitions.get(label, "")) for label in labels),
-        rules=tuple(contrast.Rule(rule.id, rule.text) for rule in _held(node, "rules", Rules).value),
+        rules=tuple(rule.text for rule in _held(node, "rules", Rules).value),
         examples=tuple(
-            contrast.Example(example.id, _text(in_order(example.input, node.inputs)), _label(example.output[field]))
+            (_text(in_order(example.input, node.inputs)), _label(example.output[field]))
             for example in _held(node, "examples", Examples).value
             if field in example.output
         ),
