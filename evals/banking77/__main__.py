@@ -48,7 +48,7 @@ def main() -> None:
     for row in plain:
         print(
             f"{row['variant']:28} seed {row['seed']}: test {row['test']['before']:.3f} -> {row['test']['after']:.3f}, "
-            f"val {row['val']['after']:.3f}, {row['accepted']} of {row['steps']} steps kept, "
+            f"{row['accepted']} of {row['steps']} steps kept, "
             f"{row['cpu_s']:.0f} CPU s, {row['peak_mib']} MiB"
         )
     for variant, figures in means["variants"].items():

@@ -65,14 +65,14 @@ def run(folder: str, variant: str, seed: int, save: str | None) -> dict[str, Any
             store=store,
             cache=False,
         ).fit()
-    assert trained.tested is not None and trained.val is not None
+    assert trained.tested is not None
     if save is not None:
         trained.save(save)
     return {
         "variant": variant,
         "seed": seed,
         "version": trained.best.version,
-        "val": {"before": trained.val[0], "after": trained.val[1]},
+        "val": dict(zip(("before", "after"), trained.val, strict=True)) if trained.val else None,
         "test": {"before": _mean(trained.tested.before), "after": _mean(trained.tested.after)},
         "steps": len(trained.steps),
         "accepted": trained.accepted,
@@ -91,6 +91,7 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         table[variant] = {
             name: {when: _mean([run[name][when] for run in own]) for when in ("before", "after")}
             for name in ("val", "test")
+            if all(run[name] for run in own)  # without a gate nobody looks at validation
         }
     result = {**table["full"], "variants": table}
     if "examples only" in table:

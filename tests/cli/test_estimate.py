@@ -17,8 +17,8 @@ def chain(*frozen: str) -> Agent:
 
 
 def test_a_chain_with_a_prompted_teacher_and_a_metric() -> None:
-    settings = Settings(steps=10, lr=1.0)
-    calls = estimate_calls(chain(), ROWS, 4, settings, looks_at=ALL, teacher_asks=True, judged=False)
+    settings = Settings(steps=10)
+    calls = estimate_calls(chain(), ROWS, 4, settings, lr=1.0, looks_at=ALL, teacher_asks=True, judged=False)
     assert calls == {
         "forward": 10 * 3 * 4,
         "loss": 10 * 4,
@@ -32,25 +32,27 @@ def test_a_chain_with_a_prompted_teacher_and_a_metric() -> None:
 def test_a_judge_is_asked_for_every_score() -> None:
     settings = Settings(steps=1)
     calls = estimate_calls(
-        chain(), {"train": 8}, 4, settings, looks_at=frozenset({"batch"}), teacher_asks=True, judged=True
+        chain(), {"train": 8}, 4, settings, lr=0.5, looks_at=frozenset({"batch"}), teacher_asks=True, judged=True
     )
     assert (calls["gate"], calls["test"], calls["loss"]) == (4 * (3 + 1), 0, 4)
 
 
 def test_frozen_nodes_before_all_others_get_no_gradient_and_half_the_rate_half_the_updates() -> None:
     agent = chain("a/instructions", "a/rules", "a/examples")
-    settings = Settings(steps=1, lr=0.5, comments="metric")
-    calls = estimate_calls(agent, ROWS, 4, settings, looks_at=ALL, teacher_asks=True, judged=False)
+    settings = Settings(steps=1, comments="metric")
+    calls = estimate_calls(agent, ROWS, 4, settings, lr=0.5, looks_at=ALL, teacher_asks=True, judged=False)
     assert (calls["backward"], calls["optimizer"], calls["loss"]) == (2 * 4, 3, 0)
 
 
 def test_the_embedded_teacher_makes_no_calls() -> None:
-    calls = estimate_calls(chain(), ROWS, 40, Settings(steps=2), looks_at=ALL, teacher_asks=False, judged=False)
+    calls = estimate_calls(chain(), ROWS, 40, Settings(steps=2), lr=1.0, looks_at=ALL, teacher_asks=False, judged=False)
     assert calls["loss"] == calls["backward"] == calls["optimizer"] == 0
 
 
 def test_samples_multiply_and_score_the_base_anew() -> None:
     settings = Settings(steps=1, samples=2)
-    calls = estimate_calls(chain(), ROWS, 4, settings, looks_at=frozenset({"batch"}), teacher_asks=False, judged=False)
+    calls = estimate_calls(
+        chain(), ROWS, 4, settings, lr=0.5, looks_at=frozenset({"batch"}), teacher_asks=False, judged=False
+    )
     assert calls["gate"] == 2 * 3 * 2 * 4
     assert calls["test"] == 2 * 3 * 2 * 30
