@@ -10,9 +10,10 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from agentsym.errors import OutputError
+from agentsym.learning.loss import PERFECT
 from agentsym.learning.protocols import Teacher
 from agentsym.network.network import Network
-from agentsym.network.nodes import AgentNode
+from agentsym.network.nodes import AgentNode, AnyNode, ToolNode
 from agentsym.network.parameters import Parameter
 from agentsym.network.records import Gradient, LossReport, Step, Trajectory
 
@@ -42,12 +43,22 @@ def parents_of(step: Step) -> tuple[int, ...]:
 
 
 def learnable_at(network: Network, node: str) -> dict[str, Parameter]:
-    """Return the learnable parameters of a node by path; the node of an inner agent is `outer/inner`."""
+    """Return the learnable parameters of a node by path; the node of an inner agent is `outer/inner`.
+
+    The description of a tool node's tool is none of them: it is always run, and no model reads it.
+    """
+    unread = f"{node}/description" if isinstance(_node(network, node), ToolNode) else ""
     return {
         path: parameter
         for path, parameter in network.parameters().items()
-        if parameter.learnable and path.startswith(f"{node}/")
+        if parameter.learnable and path.startswith(f"{node}/") and path != unread
     }
+
+
+def _node(network: Network, path: str) -> AnyNode:
+    name, _, rest = path.partition("/")
+    node = network.node(name)
+    return _node(node.agent, rest) if rest and isinstance(node, AgentNode) else node
 
 
 async def backward(
@@ -157,24 +168,32 @@ def _needed(graph: nx.DiGraph[int], network: Network, steps: Mapping[int, Step])
 def _seeds(network: Network, trajectory: Trajectory, loss: LossReport) -> dict[int, Requirement]:
     """Return which steps the loss speaks to, and what it says.
 
-    In a failed run that is the step that failed: what others wrote was never judged.
+    In a failed run that is the step that failed: what others wrote was never judged. Where the metric judged each
+    field, only who wrote a wrong one is spoken to, who wrote a right one is told so, and the rest was not judged.
     """
     if trajectory.status == "error":
         failed = [step for step in trajectory.steps if step.error] or list(trajectory.steps[-1:])
         return {step.index: _error_evidence(step, trajectory, loss) for step in failed}
     requirement = None if loss.satisfied else loss.requirement or loss.text
-    return dict.fromkeys(_last_writers(network, trajectory), requirement)
+    writers = _last_writers(network, trajectory)
+    judged = {field: part for field, part in loss.metrics.items() if field in writers}
+    if not judged:
+        return dict.fromkeys(writers.values() or [step.index for step in trajectory.steps[-1:]], requirement)
+    seeds: dict[int, Requirement] = {}
+    for field, part in judged.items():
+        if part < PERFECT or writers[field] not in seeds:
+            seeds[writers[field]] = requirement if part < PERFECT else None
+    return seeds
 
 
-def _last_writers(network: Network, trajectory: Trajectory) -> set[int]:
-    """Return the steps that wrote the output's final values; if none wrote any, the last step answers for that."""
-    writers = {
+def _last_writers(network: Network, trajectory: Trajectory) -> dict[str, int]:
+    """Return for each field of the output the step that wrote its final value."""
+    return {
         field: step.index
         for step in trajectory.steps
         for field in step.output
         if field in network.outputs and _is_visible(network, step.node, field)
     }
-    return set(writers.values()) or {step.index for step in trajectory.steps[-1:]}
 
 
 def _is_visible(network: Network, node: str, field: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from agentsym.errors import BudgetExceeded, OutputError
 from agentsym.learning.backward import backward, learnable_at, step_dag
 from agentsym.network.network import Network
-from agentsym.network.nodes import AgentNode
+from agentsym.network.nodes import AgentNode, PromptNode
 from agentsym.network.records import Gradient, LossReport, Step, Trajectory
 from tests.learning.runs import (
     chain,
@@ -267,3 +267,33 @@ async def test_a_cap_ends_the_walk_with_its_own_error() -> None:
     network = chain("a", "b")
     with pytest.raises(BudgetExceeded):
         await asked_of(network, straight(network), answers={"step1": BudgetExceeded("no more calls")})
+
+
+async def test_where_each_field_was_judged_only_who_wrote_a_wrong_one_is_asked() -> None:
+    """Three steps write a field of the output each; the metric finds the second wrong, the third is not judged."""
+    chain = Network(
+        "three",
+        [
+            PromptNode("a", inputs=["q"], output={"x": str}),
+            PromptNode("b", inputs=["q"], output={"y": str}),
+            PromptNode("c", inputs=["q"], output={"z": str}),
+        ],
+    )
+    run = Trajectory(
+        id="t",
+        version=chain.version,
+        steps=tuple(Step(index=i, node=n, output={f: "v"}) for i, (n, f) in enumerate(zip("abc", "xyz", strict=True))),
+        output=dict.fromkeys("xyz", "v"),
+    )
+    report = LossReport(example_id="e", score=0.5, text="y is wrong", requirement="y", metrics={"x": 1.0, "y": 0.0})
+    asked: list[tuple[str, list[str]]] = []
+
+    class Teacher:
+        async def gradient(self, network: Network, trajectory: Trajectory, step: Step, *rest: Any) -> Gradient:
+            asked.append((step.node, list(rest[1])))
+            return Gradient(example_id="e", step=step.index, node=step.node)
+
+    gradients = await backward(Teacher(), chain, run, report, lr=1.0)
+    assert asked == [("b", ["y"])]
+    assert [gradient.status for gradient in gradients] == ["skipped", "ok", "skipped"]
+    assert [gradient.satisfied for gradient in gradients] == [True, False, False]
