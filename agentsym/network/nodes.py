@@ -141,7 +141,7 @@ class ToolNode(Node):
         run: the tool, or the function to make one from.
         inputs: the fields handed to the tool, by name; those of its signature by default.
         output: the one field that takes the result, or several if the tool returns a dictionary.
-        parameters: declared weights of a plain function, as for `as_tool`.
+        parameters: declared weights of a plain function, as for `as_tool`; a `Tool` brings its own.
     """
 
     kind: Literal["tool"] = "tool"
@@ -154,17 +154,17 @@ class ToolNode(Node):
         *,
         inputs: Iterable[str] | None = None,
         output: OutputSpec = (),
+        parameters: Mapping[str, Any] | None = None,
         tool: Any = None,
         **data: Any,
     ) -> None:
         held = tool if run is None else run
         if callable(held) and not isinstance(held, Tool):
-            held = as_tool(held)
+            held = as_tool(held, **(parameters or {}))
         if isinstance(held, Tool):
             inputs = tuple(field.name for field in held.arguments) if inputs is None else inputs
             if isinstance(output, str):
                 output = (held.returns.model_copy(update={"name": output}),)
-        data.pop("parameters", None)
         self._fill(id=id, tool=held, inputs=tuple(inputs or ()), output=as_fields(output), **data)
 
     def weights(self) -> dict[str, Parameter]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from agentsym.errors import NetworkError
 from agentsym.network.canonical import FrozenDict, freeze
 from agentsym.network.network import Network
-from agentsym.network.nodes import PromptNode
+from agentsym.network.nodes import PromptNode, ToolNode
+from agentsym.network.parameters import Number
 from agentsym.network.prompt import Prompt
 from tests.network.samples import ALL, chain, loop, networks, prompt_nodes, router
 
@@ -153,3 +154,15 @@ def test_a_value_that_was_put_in_does_not_change_with_its_source() -> None:
     version = network.version
     row["input"]["notes"].append("y")
     assert network.replace().version == version
+
+
+def above(value: float, threshold: float) -> bool:
+    """Say whether a value is above a threshold."""
+    return value > threshold
+
+
+def test_a_tool_node_takes_the_declared_weights_of_a_plain_function() -> None:
+    node = ToolNode("check", above, output="high", parameters={"threshold": Number(0.5, 0.0, 1.0)})
+    network = Network("gauge", [node])
+    assert network.state_dict()["check/threshold"] == 0.5
+    assert [field.name for field in network.inputs] == ["value"]
