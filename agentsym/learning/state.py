@@ -94,7 +94,8 @@ class State(Frozen):
             not val or score >= self.best_score - TIE
         ):  # of equals the newer: the gate has seen that it is no worse on the batch
             changes |= {"best": trial.candidate, "best_score": score}
-        if trial.decision.after > trial.decision.before + TIE:
+        unseen = not (trial.after.batch or val)  # without a gate nobody can tell whether a step was any good
+        if unseen or trial.decision.after > trial.decision.before + TIE:
             changes |= {"stale": 0}
         return self.model_copy(update=changes)
 
