@@ -23,6 +23,7 @@ from agentsym.network.revive import revive
 from agentsym.store.store import Store
 
 N = TypeVar("N", bound=Network)
+TOLD_BY = ("run", "baseline", "forward", "proposal", "gate", "checkpoint", "test", "stop")  # the trajectories are many
 
 
 class Tested(Frozen):
@@ -99,11 +100,13 @@ class Run(Generic[N]):
     @classmethod
     def load(cls, store: Store, run_id: str, agent: N) -> Run[N]:
         """Read a run from the store; `agent` is the version it began with, whose live code all versions share."""
-        events = list(store.events(run_id))
+        events = sorted((e for kind in TOLD_BY for e in store.events(run_id, kind=kind)), key=lambda e: e.seq)
         if not events:
             raise UsageError(f"there is no run {run_id!r}; `agentsym runs list` shows those there are")
         last: dict[str, Any] = {event.kind: event.data for event in events}
-        state = last["checkpoint"]["state"] if "checkpoint" in last else {"best": agent.version, "head": agent.version}
+        state: dict[str, Any] = (
+            last["checkpoint"]["state"] if "checkpoint" in last else {"best": agent.version, "head": agent.version}
+        )
         known = {agent.version: agent}
         for version in (state["best"], state["head"]):
             if version not in known:
@@ -113,8 +116,8 @@ class Run(Generic[N]):
         if "stop" in last:
             run.status, run.reason = last["stop"]["status"], last["stop"]["reason"]
             run.ledger = Ledger.from_json(last["stop"]["ledger"])
-        if "baseline" in last and last["baseline"]["value"].get("val"):
-            run.val = (mean(last["baseline"]["value"]["val"].values()), last["checkpoint"]["state"]["best_score"])
+        if "checkpoint" in last and last["baseline"]["value"].get("val"):
+            run.val = (mean(last["baseline"]["value"]["val"].values()), state["best_score"])
         if "test" in last:
             run.tested = Tested.model_validate(last["test"]["value"])
         run.steps = _steps([(event.kind, event.data) for event in events])
