@@ -10,18 +10,18 @@ import pytest
 from agentsym.errors import OutputError, UsageError
 from agentsym.learning.backward import backward
 from agentsym.learning.optimizers.prompt import PromptOptimizer
-from agentsym.learning.protocols import Row, Task, Tried, Verdict
+from agentsym.learning.protocols import Evidence, Row, Task, Tried, Verdict
 from agentsym.learning.teacher import views
 from agentsym.learning.teacher.llm import gradient_messages, loss_messages, update_messages
-from agentsym.learning.teacher.replies import edits_form, schema_of
+from agentsym.learning.teacher.replies import edits_form, gradient_form, schema_of
 from agentsym.models.door import Door
 from agentsym.models.doubles import MALFORMED, Rule, ScriptedModel
 from agentsym.network.edits import AddItem, DropItem, ReplaceItem, SetParameter
 from agentsym.network.fields import Choice
 from agentsym.network.network import Network
-from agentsym.network.nodes import PromptNode, as_tool
+from agentsym.network.nodes import AgentNode, PromptNode, as_tool
 from agentsym.network.parameters import Number, Text
-from agentsym.network.records import Trajectory
+from agentsym.network.records import Gradient, LossReport, Step, Trajectory
 from agentsym.network.template import variables
 from tests.learning.runs import (
     chain,
@@ -274,3 +274,157 @@ async def test_an_illegal_edit_is_asked_for_again_by_the_optimizer_with_its_erro
         refused = call.messages[1].content.partition("were refused")[2]
         assert refused.count("edits.0") == at
         assert len(call.messages) == 2
+
+
+def user(messages: Any) -> str:
+    return str(messages[1].content)
+
+
+def system(messages: Any) -> str:
+    return str(messages[0].content)
+
+
+def judged(row: Row, score: float | None = None, network: Network = TRIAGE, **run: Any) -> Any:
+    return loss_messages(network, Trajectory(id="t", version="v", **run), row, Verdict(score=score))
+
+
+BARE, LABELED = Row(id="r", inputs={}), Row(id="r", inputs={}, expected={"intent": "refund"})
+
+
+def test_the_judge_is_shown_the_labels_with_their_definitions_also_those_of_an_inner_agent() -> None:
+    outer = Network("outer", [AgentNode("mid", TRIAGE)], outputs=["intent"])
+    for network in (TRIAGE, outer):
+        assert 'Of `intent`:\n<data name="intent">\nrefund: money back\n' in user(judged(BARE, network=network))
+    assert "# The labels that there are" not in user(judged(BARE, network=chain("a")))
+
+
+def test_the_judge_reads_only_what_makes_sense_for_this_run() -> None:
+    labeled, bare = system(judged(LABELED)), system(judged(BARE))
+    assert ("nothing is expected are not judged" in labeled, "nothing is expected" in bare) == (True, False)
+    assert "critic" not in labeled and "characters left out" not in labeled
+    assert "Name that part (the output field)" in labeled and "concluded from this one run" in labeled
+    assert "A score of 1 means that nothing is wrong" in system(judged(LABELED, 1.0))
+    assert "The run failed" not in labeled and "The run failed" in system(judged(LABELED, status="error"))
+    assert "characters left out" in system(judged(BARE, inputs={"message": "x" * 5_000}))
+
+
+def test_a_field_of_type_any_is_shown_without_a_type() -> None:
+    assert "It takes message and gives intent (choice), urgent (boolean)" in views.agent(TRIAGE)
+    assert "(any)" not in views.agent(TRIAGE) + views.node(TRIAGE, "triage") + views.tools(TRIAGE, "triage")
+
+
+def test_a_requirement_says_where_it_came_from_as_far_as_that_can_be_told() -> None:
+    judgement, steps = "the judgement of the result", [Step(index=at, node="n") for at in (3, 4)]
+    assert views.origins(["x"], [], "WANTED") == [judgement]
+    assert views.origins(["x", "y", "WANTED"], steps, "WANTED") == ["step 3", "step 4", judgement]
+    assert views.origins(["x", "WANTED"], steps, "WANTED") == ["a step that used its output", judgement]
+    network = chain("a", "b")
+    run = straight(network)
+    both = gradient_messages(network, run, run.steps[0], lossy("WANTED"), ["x", "WANTED"], 0.5)
+    assert "Requirement 1 (from step 1):\n" in user(both) and "Requirement 2 (from the judgement" in user(both)
+    one = gradient_messages(network, run, run.steps[1], lossy(), ["x"], 0.5)
+    assert "Two requirements may be one" in system(both) and "Two requirements" not in system(one)
+    assert "pass it on to the step" in system(one) and "pass it on to the step" not in system(both)
+    assert "steps before it" not in system(both) and "`null`" in system(one) and "`null`" not in system(both)
+
+
+def test_a_step_is_shown_what_was_expected_of_the_fields_it_writes_and_of_no_others() -> None:
+    network = chain("a", "b").replace(outputs=("a_out", "b_out"))
+    run = straight(network)
+    loss = lossy(expected={"b_out": "EXPECTED-TOKEN"})
+    shown = [user(gradient_messages(network, run, step, loss, ["m"], 0.5)) for step in run.steps]
+    assert ["expected b_out: EXPECTED-TOKEN" in text for text in shown] == [False, True]
+    inner = Network("inner", [PromptNode("x", "x", inputs=["q"], output={"b_out": str, "y": str})], outputs=["y"])
+    outer = Network("outer", [AgentNode("mid", inner), *chain("b").nodes], [("mid", "b")], outputs=["b_out"])
+    assert (views.wanted(outer, "mid/x", loss), views.wanted(outer, "b", loss)) == ({}, loss.expected)
+
+
+def test_only_a_node_that_may_change_is_told_how_suggestions_and_satisfied_agree() -> None:
+    run = straight(chain("a", "b"))
+    free, fixed = (
+        system(gradient_messages(network, run, run.steps[1], lossy(), ["m"], 0.5))
+        for network in (chain("a", "b"), chain("a", "b", frozen="b"))
+    )
+    assert "true exactly if `suggestions` is empty" in free and "name labels" in free
+    assert "suggestions" not in fixed and "true exactly if this step did its own part right" in fixed
+
+
+async def test_a_satisfied_gradient_with_suggestions_is_sent_back_with_the_reason() -> None:
+    bad = {"analysis": "x", "satisfied": True, "suggestions": [{"parameter": "a/rules", "advice": "y", "severity": 1}]}
+    model = ScriptedModel([Rule(json.dumps(bad), times=1), json.dumps(bad | {"suggestions": []})])
+    network = chain("a")
+    (made,) = await backward(teacher_of(model), network, straight(network), lossy(), lr=0.5)
+    assert (made.satisfied, made.suggestions, made.attempts) == (True, (), 2)
+    assert "set `satisfied` to false, or give an empty list" in model.calls[1].messages[-1].content
+    assert gradient_form(["a/rules"], {})(analysis="", suggestions=(), satisfied=False)
+
+
+def sorted_as(row: str, given: str, wanted: str | None, *gradients: Gradient, message: str = "") -> Evidence:
+    step = Step(index=0, node="triage", inputs={"message": message or f"from {row}"}, output={"intent": given})
+    run = Trajectory(id=f"t-{row}", version="v", steps=(step,), output=step.output)
+    expected = {"intent": wanted} if wanted else None
+    loss = LossReport(example_id=row, score=float(given == wanted), expected=expected)
+    return Evidence(row=Row(id=row, inputs={}), trajectory=run, loss=loss, gradients=gradients)
+
+
+def asked(*batch: Evidence, parameter: str = "rules") -> str:
+    return user(update_messages(task(parameter, evidence=batch)))
+
+
+def test_what_was_right_is_listed_a_few_for_each_label_in_whatever_order_it_comes() -> None:
+    right = [sorted_as(f"{label}{at}", label, label) for label in ("refund", "other") for at in range(5)]
+    wrong = [sorted_as("w1", "other", "refund"), sorted_as("w2", "other", "refund"), sorted_as("w3", "refund", "other")]
+    text = asked(*right, *wrong)
+    listed = text.partition("check your edit against each")[2]
+    assert [listed.count(f"=> intent: {label}") for label in ("refund", "other")] == [3, 3]
+    assert "from w" not in listed
+    assert "- `other` given, `refund` wanted: 2\n- `refund` given, `other` wanted: 1" in text
+    assert text == asked(*reversed([*right, *wrong]))
+
+
+def test_without_labels_only_what_no_critic_found_fault_with_was_right() -> None:
+    known = {"example_id": "r", "step": 0, "node": "triage"}
+    batch = [
+        sorted_as("ok", "other", None, Gradient(**known, satisfied=True, status="skipped")),
+        sorted_as("elsewhere", "other", None, Gradient(**known, satisfied=True, requirements={0: "x"})),
+        sorted_as("unjudged", "other", None, Gradient(**known, status="skipped")),
+    ]
+    listed = asked(*batch).partition("check your edit against each")[2]
+    assert "from ok" in listed and "from elsewhere" not in listed and "from unjudged" not in listed
+    assert "# What must still hold" not in asked(*batch[1:])
+
+
+def test_the_list_of_what_was_right_is_bounded_and_its_inputs_are_cut() -> None:
+    labels = [f"l{at:02}" for at in range(30)]
+    node = PromptNode("triage", "Sort.", inputs=["message"], output={"intent": Choice(labels)})
+    batch = tuple(
+        sorted_as(f"{label}{at}", label, label, message=f"{at}{'x' * 900}") for label in labels for at in range(2)
+    )
+    visits = views.Visits(Network("n", [node]), batch, "triage", "triage/rules")
+    rows = [row for row in visits.right().split("\n") if row.startswith("- ")]
+    assert len(rows) == views.RIGHT and all(len(row) < 200 for row in rows)
+    assert len({row.partition("=>")[2] for row in rows}) == 24
+
+
+def test_a_metric_that_takes_an_answer_for_right_is_believed() -> None:
+    item = sorted_as("r", "other ", "other")
+    loss = item.loss.model_copy(update={"metrics": {"intent": 1.0}})
+    assert "given, `other` wanted" in asked(item)
+    assert "# What must still hold" in asked(item.model_copy(update={"loss": loss}))
+
+
+def test_said_n_times_is_explained_only_where_it_is_said() -> None:
+    once = evidence("r1", 0.0, gradient("r1", "triage", "same"))
+    twice = evidence("r2", 0.0, gradient("r2", "triage", "same"))
+    assert "n gradients said the same" not in asked(once)
+    assert "n gradients said the same" in asked(once, twice)
+
+
+def test_an_update_is_told_that_it_is_alone_and_how_close_to_go_to_its_limits() -> None:
+    kinds = ("instructions", "rules", "choices/intent", "examples")
+    told = {kind: system(update_messages(task(kind))) for kind in kinds}
+    assert all("Only this component is edited here" in text and "weak evidence" in text for text in told.values())
+    assert ["three quarters" in text for text in told.values()] == [True, True, True, False]
+    assert "filling an empty one is free" in told["choices/intent"] and "A made-up edit" in told["examples"]
+    others = user(update_messages(task("rules")))
+    assert "`triage/examples` (examples, read only)" in others and "editable)" not in others

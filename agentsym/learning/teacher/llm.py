@@ -202,8 +202,8 @@ def loss_messages(
     return _messages(
         parts,
         {
-            "data": views.blocks("data")[""],
             "truth": parts[f"truth: {labels}"],
+            "failed": "" if trajectory.status == "ok" else parts["failed"] + "\n",
             "rubric": _slot(parts["rubric"], "rubric", judge),
             "scoring": scoring,
             "score_field": "" if verdict.score is not None else "\n" + parts["score field"],
@@ -211,8 +211,10 @@ def loss_messages(
             "agent": views.agent(network),
             "run": views.run(trajectory),
             "result": views.quoted("result", views.fields(trajectory.output)),
+            "labels": _slot(parts["labels"], "labels", views.labels(network)),
             "expected": _slot(parts["expected"], "expected", expected),
         },
+        critics=False,
     )
 
 
@@ -229,28 +231,36 @@ def gradient_messages(
     steps = {item.index: item for item in trajectory.steps}
     before = [steps[index] for index in parents_of(step)]
     after = [item for item in trajectory.steps if step.index in parents_of(item)]
-    editable = bool(learnable_at(network, step.node))
+    editable = learnable_at(network, step.node)
     paths = [path for path in network.parameters() if path.startswith(f"{step.node}/")]
     tools = views.tools(network, step.node)
-    required = (views.quoted(f"requirement {at}", text) for at, text in enumerate(messages, 1))
+    origins = views.origins(messages, after, loss.requirement or loss.text)
+    required = (
+        f"Requirement {at} (from {origin}):\n{views.quoted(f'requirement {at}', text)}"
+        for at, (origin, text) in enumerate(zip(origins, messages, strict=True), 1)
+    )
     suggesting = {"lr": f"{lr:.2g}", "phrase": views.phrase(lr)}
     return _messages(
         parts,
         {
-            "data": views.blocks("data")[""],
+            "needed": parts["needed" if before else "needed: first"],
+            "several": " " + parts["several"] if len(messages) > 1 else "",
+            "foreign": parts["foreign" if before else "foreign: first"],
+            "cause": parts["cause" if before else "cause: first"],
             "suggesting": render(parts["suggesting" if editable else "suggesting: frozen"], suggesting),
             "passing": parts["passing" if before else "passing: first"],
             "suggestions_field": "\n" + parts["suggestions field"] if editable else "",
             "previous_field": "\n" + parts["previous field"] if before else "",
+            "satisfied_field": parts["satisfied field" if editable else "satisfied field: frozen"],
             "agent": views.agent(network),
             "score": f"{loss.score:.2f}",
             "comments": views.quoted("comments", shorten(loss.text, views.FIELD_CHARS)),
             "step": f"{views.title(step)}\n{views.node(network, step.node)}",
             "messages": "\n\n".join(required),
-            "record": views.record(step),
+            "record": views.record(step, views.wanted(network, step.node, loss)),
             "previous": _slot(parts["previous"], "previous", views.outputs(network, before, with_values=True)),
             "next": _slot(parts["next"], "next", views.outputs(network, after, with_values=False)),
-            "components": views.components(network, paths),
+            "components": views.components(network, paths, editable),
             "tools": _slot(parts["tools"], "tools", tools),
         },
     )
@@ -262,13 +272,13 @@ def update_messages(task: Task) -> tuple[Message, ...]:
     parameter = network.parameter(task.parameter)
     evidence = sorted(task.evidence, key=lambda item: (item.loss.score, item.row.id, item.trajectory.id))
     merged = merge(evidence).get(task.node, MergedGradient(node=task.node))
+    visits = views.Visits(network, evidence, task.node, task.parameter)
     others = [path for path in network.parameters() if path.startswith(f"{task.node}/") and path != task.parameter]
     limits = [f"Learning rate {task.lr:.2g}: {views.phrase(task.lr)}", *task.limits]
     history = views.quoted("history", views.bullets(map(str, task.history))) if task.history else ""
     return _messages(
         {**parts, "system": views.blocks(_PROMPTS[parameter.kind])["system"]},
         {
-            "data": views.blocks("data")[""],
             "reading": views.blocks("reading_gradients")[""],
             "placeholder": "{{field}}",
             "path": task.parameter,
@@ -276,11 +286,14 @@ def update_messages(task: Task) -> tuple[Message, ...]:
             "node": views.node(network, task.node),
             "role": f": {parameter.role}." + views.bounds(parameter) if parameter.role else views.bounds(parameter),
             "value": views.quoted(task.parameter, views.value(parameter)),
-            "others": views.components(network, others, 1_000),
+            "others": views.components(network, others, (), 1_000),
             "limits": views.bullets(limits),
             "history": _slot(parts["history"], "history", history),
             "summary": views.summary(merged),
+            "said": "\n" + parts["said"] if any(item.multiplicity > 1 for item in merged.items) else "",
+            "confusions": _slot(parts["confusions"], "confusions", visits.confusions()),
             "gradients": views.gradients(network, merged, evidence, task.parameter),
+            "right": _slot(parts["right"], "right", visits.right()),
             "errors": _slot(parts["errors"], "errors", views.bullets(task.errors)),
         },
     )
@@ -290,11 +303,16 @@ def _request(messages: tuple[Message, ...], form: Form, temperature: float) -> R
     return Request(messages=messages, schema_=schema_of(form), temperature=temperature)
 
 
-def _messages(parts: Mapping[str, str], values: Mapping[str, str]) -> tuple[Message, ...]:
-    return (
-        Message(role="system", content=render(parts["system"], values).strip()),
-        Message(role="user", content=render(parts["user"], values).strip()),
-    )
+def _messages(parts: Mapping[str, str], values: Mapping[str, str], *, critics: bool = True) -> tuple[Message, ...]:
+    """Fill both parts; what is said of quoted text names critics and shortening only where there are any."""
+    user, data = render(parts["user"], values).strip(), views.blocks("data")
+    about = {
+        "records": data["records: critics" if critics else "records"],
+        "critics": "\n" + data["critics"] if critics else "",
+        "shortened": "\n" + data["shortened"] if "characters left out…]" in user else "",
+    }
+    system = render(parts["system"], {**values, "data": render(data[""], about)}).strip()
+    return Message(role="system", content=system), Message(role="user", content=user)
 
 
 def _slot(part: str, name: str, text: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, create_model, model_validator
 from pydantic import Field as Bounded
 
 from agentsym.errors import UsageError
@@ -53,6 +53,17 @@ class _Suggestion(Frozen):
     severity: Literal[1, 2, 3]
 
 
+class _Suggesting(Frozen):
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if getattr(self, "satisfied", False) and getattr(self, "suggestions", ()):
+            raise ValueError(
+                "`satisfied` says that this node needs no change, `suggestions` asks for one: "
+                "set `satisfied` to false, or give an empty list"
+            )
+        return self
+
+
 class _Edit(Frozen):
     why: str = Bounded(default="", description="The reason in one sentence.")
 
@@ -61,7 +72,8 @@ def gradient_form(parameters: Sequence[str], parents: Mapping[int, str]) -> Form
     """Return the form of a gradient.
 
     Args:
-        parameters: paths of the node's learnable parameters; without any, nothing can be suggested.
+        parameters: paths of the node's learnable parameters; without any, nothing can be suggested. A node that is
+            satisfied suggests nothing.
         parents: index of each earlier step that can be required something → what it is.
     """
     fields: dict[str, Any] = {"analysis": (str, ...)}
@@ -75,7 +87,7 @@ def gradient_form(parameters: Sequence[str], parents: Mapping[int, str]) -> Form
         }
         requirements = _form("Requirements", Frozen, **steps)
         fields["requirement_for_previous"] = (requirements, requirements())
-    return _form("GradientReply", Frozen, **fields, satisfied=bool)
+    return _form("GradientReply", _Suggesting, **fields, satisfied=bool)
 
 
 def edits_form(node: AnyNode, parameter: Parameter) -> Form:

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from agentsym.learning.backward import parents_of
+from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import MergedGradient, bounded, fit, shorten
 from agentsym.learning.protocols import Evidence
+from agentsym.network.fields import Field
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, AnyNode, PromptNode, Tool
 from agentsym.network.parameters import Choices, Examples, Number, Option, Parameter, Rules, Text
-from agentsym.network.records import Step, ToolCall, Trajectory
+from agentsym.network.records import LossReport, Step, ToolCall, Trajectory
 
 _BLOCK = re.compile(r"^<!-- (.+) -->\n", re.MULTILINE)
 _TAG = re.compile(r"<(?=\s*/?\s*data\b)", re.IGNORECASE)
 FIELD_CHARS = 4_000
 RUN_CHARS = 24_000
+VISIT_CHARS = 150
+RIGHT_PER_LABEL, RIGHT = 3, 24
 
 
 @cache
@@ -67,21 +72,55 @@ def node_at(network: Network, path: str) -> tuple[AnyNode, Network]:
 
 def agent(network: Network) -> str:
     """Say what an agent is for and what its nodes do."""
-    takes = ", ".join(f"{field.name} ({field.type})" for field in network.inputs)
-    gives = ", ".join(f"{field.name} ({field.type})" for field in network.output_fields())
-    lines = [
-        f"`{network.name}`{_about(network.description)} It takes {takes or 'nothing'} and gives {gives or 'nothing'}."
-    ]
-    return "\n".join([*lines, "Its nodes:", *_nodes(network, "")])
+    takes = ", ".join(map(_typed, network.inputs))
+    gives = ", ".join(map(_typed, network.output_fields()))
+    about = f"`{network.name}`{_about(network.description) or '.'}"
+    purpose = f"{about} It takes {takes or 'nothing'} and gives {gives or 'nothing'}."
+    return "\n".join([purpose, "Its nodes:", *_nodes(network, "")])
 
 
 def node(network: Network, path: str) -> str:
     """Say what one node is for, what it reads and what it writes."""
     found, _ = node_at(network, path)
-    gives = ", ".join(f"{field.name} ({field.type})" + _about(field.description) for field in found.output)
+    gives = ", ".join(_typed(field) + _about(field.description) for field in found.output)
     reads = ", ".join(found.inputs) or "nothing"
     about = f"`{path}` ({found.kind} node){_about(found.description) or '.'}"
     return f"{about} It reads {reads} and writes {gives or 'nothing'}."
+
+
+def labels(network: Network) -> str:
+    """List the labels of the choices among an agent's outputs, with their definitions."""
+    chosen = {name: choices for name in network.outputs if (choices := _choices(network, name))}
+    return "\n\n".join(f"Of `{name}`:\n{quoted(name, value(choices))}" for name, choices in chosen.items())
+
+
+def wanted(network: Network, path: str, loss: LossReport) -> dict[str, Any]:
+    """Return the labeled fields that a node writes; what an inner agent keeps to itself is none, whatever its name."""
+    names = path.split("/")
+    holders = [node_at(network, "/".join(names[:depth]))[1] for depth in range(1, len(names) + 1)]
+    written = {field.name for field in node_at(network, path)[0].output}.intersection(*(h.outputs for h in holders))
+    return {name: content for name, content in (loss.expected or {}).items() if name in written}
+
+
+def origins(messages: Sequence[str], after: Sequence[Step], judgement: str) -> list[str]:
+    """Say of each requirement of a step where it came from, as far as that can be told.
+
+    Args:
+        messages: the requirements, in the order of the steps that sent them.
+        after: the steps that could have sent one.
+        judgement: what the judgement of the result requires; it keeps its name where a step passed it on unchanged.
+    """
+    judged = [not after or text == judgement for text in messages]
+    exact = len(messages) - sum(judged) == len(after)
+    senders = iter(after)
+    return [
+        "the judgement of the result"
+        if is_judged
+        else f"step {next(senders).index}"
+        if exact
+        else "a step that used its output"
+        for is_judged in judged
+    ]
 
 
 def run(trajectory: Trajectory, max_chars: int = RUN_CHARS) -> str:
@@ -94,9 +133,9 @@ def run(trajectory: Trajectory, max_chars: int = RUN_CHARS) -> str:
     return quoted("run", _layout(parts, max_chars))
 
 
-def record(step: Step, max_chars: int = RUN_CHARS // 2) -> str:
-    """Write down what one step was given, what it called and what it gave."""
-    return quoted("step", _layout(list(_happened(step)), max_chars))
+def record(step: Step, expected: Mapping[str, Any], max_chars: int = RUN_CHARS // 2) -> str:
+    """Write down what one step was given, what it called, what it gave and, where known, what it should have given."""
+    return quoted("step", _layout([*_happened(step), *_expected(expected)], max_chars))
 
 
 def title(step: Step) -> str:
@@ -117,12 +156,12 @@ def outputs(network: Network, steps: Iterable[Step], *, with_values: bool) -> st
     return "\n\n".join(listed)
 
 
-def components(network: Network, paths: Iterable[str], limit: int = FIELD_CHARS) -> str:
-    """List parameters with their role, their limits and their values; those that learning may not change say so."""
+def components(network: Network, paths: Iterable[str], editable: Container[str], limit: int = FIELD_CHARS) -> str:
+    """List parameters with their role, their limits and their values, and say which of them may be changed here."""
     listed = []
     for path in paths:
         parameter = network.parameter(path)
-        state = "editable" if parameter.learnable else "read only"
+        state = "editable" if path in editable else "read only"
         head = f"`{path}` ({parameter.kind}, {state}){_about(parameter.role)}{bounds(parameter)}"
         listed.append(f"{head}\n{quoted(path, shorten(value(parameter), limit))}")
     return "\n\n".join(listed) or "(none)"
@@ -166,7 +205,7 @@ def tools(network: Network, path: str) -> str:
     found, around = node_at(network, path)
     held: list[Tool] = [around.tool(name) for name in found.tools] if isinstance(found, PromptNode) else []
     return "\n\n".join(
-        f"`{tool.name}` takes {', '.join(f'{f.name} ({f.type})' for f in tool.arguments) or 'nothing'}\n"
+        f"`{tool.name}` takes {', '.join(map(_typed, tool.arguments)) or 'nothing'}\n"
         + quoted(tool.name, value(tool.parameters["description"]) if "description" in tool.parameters else "(empty)")
         for tool in held
     )
@@ -181,17 +220,62 @@ def gradients(network: Network, merged: MergedGradient, evidence: Sequence[Evide
     shown = bounded(merged)
     listed = []
     each = 6_000 // max(1, len(shown.items))
-    written = {field.name for field in node_at(network, merged.node)[0].output}
     for number, item in enumerate(shown.items, 1):
         advice = [f"advice (severity {s.severity}): {line(s.advice)}" for s in item.suggestions if s.parameter == path]
         found = visits.get((item.examples[0], item.step))
-        parts = list(_happened(found[1])) if found else []
-        wanted = {k: v for k, v in (found[0].loss.expected or {}).items() if k in written} if found else {}
-        parts += [(f"expected {name}: ", content) for name, content in wanted.items()]
+        parts = [*_happened(found[1]), *_expected(wanted(network, merged.node, found[0].loss))] if found else []
         said = f", said {item.multiplicity} times" if item.multiplicity > 1 else ""
         body = "\n".join([f"analysis: {line(item.analysis)}", *advice, "the visit:", _indented(_layout(parts, each))])
         listed.append(f"Gradient {number}: score {item.score:.2f}{said}\n{quoted(f'gradient {number}', body)}")
     return "\n\n".join(listed) or "There are none."
+
+
+class Visits:
+    """What a batch says of one node beside its gradients: the visits that were right, and which labels were mixed up.
+
+    Args:
+        network: the network that ran.
+        evidence: the batch.
+        node: the node.
+        parameter: the component that is edited; where it defines the labels of one field, only that field's count.
+    """
+
+    def __init__(self, network: Network, evidence: Sequence[Evidence], node: str, parameter: str) -> None:
+        edited = parameter.removeprefix(f"{node}/choices/")
+        fields = [field.name for field in node_at(network, node)[0].output if field.type == "choice"]
+        self.chosen = [edited] if edited in fields else fields
+        self.visits = [
+            (item, step, wanted(network, node, item.loss))
+            for item in evidence
+            for step in item.trajectory.steps
+            if step.node == node
+        ]
+
+    def right(self) -> str:
+        """List visits that were right, shortened: a few for each label, bounded in all, in an order of their own."""
+        by_label: dict[str, set[str]] = {}
+        for item, step, expected in self.visits:
+            if step.output and _was_right(item, step, expected):
+                label = line([step.output.get(name) for name in self.chosen])
+                by_label.setdefault(label, set()).add(f"{_short(step.inputs)} => {_short(step.output)}")
+        ranked = [
+            (rank, label, text)
+            for label, texts in by_label.items()
+            for rank, text in enumerate(sorted(texts)[:RIGHT_PER_LABEL])
+        ]
+        listed = sorted((label, rank, text) for rank, label, text in sorted(ranked)[:RIGHT])
+        return quoted("right visits", bullets(text for *_, text in listed)) if listed else ""
+
+    def confusions(self) -> str:
+        """Count for each pair of labels how often one was given where the other was wanted, the most frequent first."""
+        pairs = Counter(
+            f"`{shorten(line(step.output[name]), VISIT_CHARS)}` given, `{line(expected[name])}` wanted"
+            for item, step, expected in self.visits
+            for name in self.chosen
+            if name in step.output and name in expected and not _is_right(item, step, name, expected[name])
+        )
+        listed = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:RIGHT]
+        return quoted("confusions", bullets(f"{pair}: {count}" for pair, count in listed)) if listed else ""
 
 
 def summary(merged: MergedGradient) -> str:
@@ -218,6 +302,27 @@ def phrase(lr: float) -> str:
     if lr <= 0.6:
         return "a moderate change: mend what is wrong and keep the rest."
     return "a bold change is welcome, where the cause calls for it."
+
+
+def _was_right(item: Evidence, step: Step, expected: Mapping[str, Any]) -> bool:
+    """Say whether a visit was right: by its labels where it has any, else by a critic who found no fault anywhere."""
+    if expected:
+        return all(_is_right(item, step, name, content) for name, content in expected.items())
+    found = [gradient for gradient in item.gradients if gradient.step == step.index]
+    return any(gradient.satisfied and not gradient.requirements for gradient in found)
+
+
+def _is_right(item: Evidence, step: Step, name: str, expected: Any) -> bool:
+    given, metrics = step.output.get(name), item.loss.metrics
+    return given == expected or (given == item.trajectory.output.get(name) and metrics.get(name, 0.0) >= PERFECT)
+
+
+def _short(values: Mapping[str, Any]) -> str:
+    return shorten("; ".join(f"{name}: {line(content)}" for name, content in values.items()), VISIT_CHARS)
+
+
+def _expected(expected: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield from ((f"expected {name}: ", content) for name, content in expected.items())
 
 
 def _happened(step: Step) -> Iterator[tuple[str, Any]]:
@@ -247,6 +352,22 @@ def _layout(parts: Sequence[tuple[str, Any]], max_chars: int) -> str:
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {row}" for row in text.split("\n"))
+
+
+def _typed(field: Field) -> str:
+    return field.name if field.type == "any" else f"{field.name} ({field.type})"
+
+
+def _choices(network: Network, name: str) -> Choices | None:
+    """Return the labels of a field, of the node that is the last to write it."""
+    writers = [item for item in network.nodes if any(field.name == name for field in item.output)]
+    match writers[-1:]:
+        case [PromptNode() as found] if f"choices/{name}" in found.parameters:
+            return found.choices(name)
+        case [AgentNode() as found]:
+            return _choices(found.agent, name)
+        case _:
+            return None
 
 
 def _about(description: str) -> str:
