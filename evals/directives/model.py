@@ -142,7 +142,8 @@ def save(model: Follower, path: Path) -> None:
 
 
 def _prompt(directives: Sequence[str], text: str) -> list[int]:
-    return [NUMBER[token] for token in (*directives, *text, ANSWER)]
+    """Return the tokens of a prompt; characters that the model has no token for (an untrained one's) are skipped."""
+    return [NUMBER[token] for token in (*directives, *text, ANSWER) if token in NUMBER]
 
 
 def _training_batch(chance: random.Random) -> tuple[Tensor, Tensor]:
