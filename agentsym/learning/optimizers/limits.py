@@ -32,8 +32,8 @@ def sentences(parameter: Parameter, lr: float) -> tuple[str, ...]:
             return (f"{share}The new text has at most {parameter.max_chars} characters.",)
         case Choices():
             return (
-                f"Rewrite at most {changes_allowed(parameter, lr)} of the definitions that are there; filling an empty one "
-                "is free.",
+                f"Rewrite at most {changes_allowed(parameter, lr)} of the definitions that are there; "
+                "filling an empty one is free.",
                 f"A definition is one line of at most {parameter.max_chars} characters. Labels never change.",
             )
         case Rules():
