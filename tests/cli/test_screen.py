@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -63,7 +64,7 @@ def test_a_terminal_gets_a_panel_and_a_result_on_stdout_stays_clean(place: Path)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert json.loads(out)["status"] == "done"
-    assert "of at most 2" in shown and "of 54 rows" in shown and "accepted" in shown
+    assert "of at most 2" in shown and re.search(r"\d+ of \d+ rows", shown) and "accepted" in shown
 
 
 def _read(terminal: int) -> bytes:
