@@ -110,7 +110,6 @@ def recorded(wheel: Path) -> set[PurePosixPath]:
         return {PurePosixPath(row[0]) for row in rows}
 
 
-@pytest.mark.slow
 def test_the_wheel_ships_pipelines_and_tools_as_data_and_nothing_hidden(tmp_path: Path) -> None:
     files = recorded(build("wheel", ROOT, tmp_path / "wheel"))
     tops = {path.parts[0] for path in files}
@@ -124,7 +123,6 @@ def test_the_wheel_ships_pipelines_and_tools_as_data_and_nothing_hidden(tmp_path
     assert [str(path) for path in files if {"__pycache__", "runs"} & set(path.parts)] == []
 
 
-@pytest.mark.slow
 def test_a_wheel_built_from_the_source_archive_is_the_same_as_one_from_the_checkout(tmp_path: Path) -> None:
     with tarfile.open(build("sdist", ROOT, tmp_path / "sdist")) as archive:
         if hasattr(tarfile, "data_filter"):  # not before 3.11.4
