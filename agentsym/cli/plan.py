@@ -133,11 +133,14 @@ def _text_or_file(judge: str) -> str:
 
 
 def check_destination(plan: Plan, found: Found) -> None:
-    """Find out before the run whether its folder can be written, and leave no trace.
+    """Find out before the run whether its result can be saved and its folder be written, and leave no trace.
 
     Raises:
         UsageError: it cannot, or it would replace the agent that is trained, or something that is no agent.
     """
+    from agentsym.network.files import check_saveable
+
+    check_saveable(found.agent)
     out = plan.destination("ID")
     if plan.out and found.folder is not None and out.resolve() == found.folder.resolve():
         raise UsageError(f"--out {plan.out}: this is the folder of the agent that is trained; choose another")

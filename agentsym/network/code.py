@@ -41,24 +41,36 @@ def shipped_folder(kind: str) -> Path:
     raise UsageError(f"this installation has no shipped {kind}; reinstall agentsym")
 
 
-def source_hash(target: Any) -> str:
+def source_hash(target: Any, module: Any = None) -> str:
     """Return the SHA-256 of the source of a function or class (of its module's file for any other object)."""
     try:
         if inspect.isroutine(target) or inspect.isclass(target):
             source = inspect.getsource(target)
         else:
-            source = Path(inspect.getfile(type(target))).read_text("utf-8")
+            source = Path(inspect.getfile(module or type(target))).read_text("utf-8")
     except (OSError, TypeError):
         source = repr(getattr(target, "__qualname__", type(target).__qualname__))
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def reference_to(target: Any, name: str = "") -> CodeRef:
-    """Return the reference of a live object; one without a name of its own needs its global's as `name`."""
-    module = getattr(target, "__module__", None) or "__main__"
-    qualname = getattr(target, "__qualname__", "") or name or f"<{type(target).__name__}>"
-    file_ref = getattr(sys.modules.get(module), "__agentsym_ref__", module)
-    return CodeRef(ref=f"{file_ref}:{qualname}", sha256=source_hash(target))
+def reference_to(target: Any) -> CodeRef:
+    """Return the reference of a live object: by its own name, or by the global that holds it."""
+    qualname = getattr(target, "__qualname__", "")
+    module = sys.modules.get(getattr(target, "__module__", None) or "__main__")
+    if not qualname:  # an object's own module is that of its class; what counts is where the user keeps it
+        module, qualname = global_of(target)
+    name = getattr(module, "__agentsym_ref__", getattr(module, "__name__", "__main__"))
+    return CodeRef(ref=f"{name}:{qualname}", sha256=source_hash(target, module))
+
+
+def global_of(target: Any) -> tuple[Any, str]:
+    """Return the module and name of the global that holds an object, files of the user's first."""
+    modules = list(sys.modules.values())
+    for module in sorted(modules, key=lambda module: not hasattr(module, "__agentsym_ref__")):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is target:
+                return module, name
+    return None, f"<{type(target).__name__}>"
 
 
 def load_file(path: Path, ref: str) -> Any:
@@ -110,7 +122,7 @@ def resolve(ref: CodeRef, folder: Path | None = None) -> Any:
         if not hasattr(target, part):
             raise UsageError(f"{ref.ref}: {place} has no {name!r}")
         target = getattr(target, part)
-    found = source_hash(target)
+    found = source_hash(target, module)
     if found != ref.sha256:
         warnings.warn(
             f"{ref.ref} has changed since the agent was saved: "

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from agentsym.errors import NetworkError, UsageError
 from agentsym.network.canonical import FrozenDict, short_id
-from agentsym.network.code import CodeRef, require_saveable, resolve
+from agentsym.network.code import CodeRef, global_of, require_saveable, resolve
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode, Tool, ToolNode
 from agentsym.network.yaml_text import read_yaml, write_yaml
@@ -110,6 +110,13 @@ def load(path: str | Path, cls: type[N] = Network) -> N:  # type: ignore[assignm
     return network
 
 
+def check_saveable(network: Network) -> None:
+    """Raise NetworkError where the agent refers to code that a saved agent could not find again."""
+    for where, holder in _holders(network):
+        if holder.code_ref is not None:
+            require_saveable(holder.code_ref, where)
+
+
 def _written(network: Network, target: Path, tuned_with: dict[str, str]) -> dict[str, str]:
     """Return the agent's files: relative name → text."""
     folders: dict[str, str] = {}
@@ -141,7 +148,9 @@ def _found_in(holder: Tool | FunctionNode, code: CodeRef, where: str, target: Pa
     live = holder._function if isinstance(holder, Tool) else holder._target
     folder = holder._folder
     if place.endswith(".py") and live is not None:
-        file = Path(getattr(sys.modules.get(getattr(live, "__module__", "")), "__file__", None) or place).resolve()
+        named = hasattr(live, "__qualname__")
+        module = sys.modules.get(getattr(live, "__module__", "")) if named else global_of(live)[0]
+        file = Path(getattr(module, "__file__", None) or place).resolve()
         if PurePosixPath(file.as_posix()).parts[-len(Path(place).parts) :] == Path(place).parts:
             folder = file.parents[len(Path(place).parts) - 1]
     try:

@@ -209,7 +209,7 @@ class FunctionNode(Node):
     ) -> None:
         weights = {name: Text(item) if isinstance(item, str) else item for name, item in (parameters or {}).items()}
         if run is not None and code_ref is None:
-            code_ref = reference_to(run, id)
+            code_ref = reference_to(run)
         if inputs is None and run is not None and not hasattr(run, "ainvoke"):
             inputs = [field.name for field in signature_fields(run)[0] if field.name not in weights]
         self._fill(

@@ -335,3 +335,19 @@ def test_a_tool_with_a_dictionary_of_code_is_not_misread(tmp_path: Path) -> None
     tool = Tool(name="x", arguments=(Field(name="kind"),), parameters={"code": Code("def f(kind): pass", entry="f")})
     network = Network("net", [ToolNode("x", tool, output="file")], [])
     assert Network.load(network.save(tmp_path / "x")) == network
+
+
+def test_an_object_without_a_name_is_found_by_the_global_that_holds_it(tmp_path: Path, monkeypatch) -> None:
+    """A compiled graph belongs to the file that it stands in, not to the module of its class."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "held.py").write_text(
+        "from agentsym import Agent, FunctionNode\n"
+        "class Upper:\n    def invoke(self, values, config=None):\n        return {'loud': values['text'].upper()}\n"
+        "shout = Upper()\n"
+        "agent = Agent('held', [FunctionNode('node', shout, inputs=['text'], output='loud')])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    agent = load_file(tmp_path / "mine" / "held.py", "held.py").agent
+    assert agent.node("node").code_ref.ref == "held.py:shout"
+    agent.save(tmp_path / "saved")
+    assert type(load(tmp_path / "saved").node("node").target()).__name__ == "Upper"
