@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any, Generic, TypeVar
 
-from agentsym.errors import BudgetExceeded, UsageError
+from agentsym.errors import BudgetExceeded, DataError, UsageError
 from agentsym.learning.backward import backward, together
 from agentsym.learning.dataset import Source
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.journal import Baseline, Gradients, Journal
-from agentsym.learning.metrics import Metric, load_metric
+from agentsym.learning.metrics import METRICS, Metric, load_metric
 from agentsym.learning.parts import Wanted, make_parts
 from agentsym.learning.protocols import Evidence, Gate, Optimizer, Proposal, Row, Sampler, Scores, Teacher, Trial
 from agentsym.learning.run import Run, Tested
@@ -103,6 +103,11 @@ class Trainer(Generic[N]):
         )
         for notice in (*self.sets.notices, *_own_calls(agent)):
             self.watch("notice", {"text": notice})
+        if metric in METRICS and not any(row.expected for row in self.sets.train):
+            raise DataError(
+                f"no row of train is labeled, so {metric} has nothing to compare with; --label COLUMN or "
+                f"--map COLUMN=FIELD names the column that holds {', '.join(agent.outputs)}"
+            )
         wanted = Wanted(
             student=student_model(student),
             teacher=teacher,
@@ -186,7 +191,7 @@ class Trainer(Generic[N]):
             while not (reason := self._reason_to_stop(state)):
                 state = await self._step(journal, state)
             await self._test(journal, state)
-            status = "done"
+            status = "failed" if state.failing >= FAILING_BATCHES else "done"
         except BudgetExceeded as error:
             status, reason = "budget", str(error)
         except (asyncio.CancelledError, KeyboardInterrupt):
@@ -251,7 +256,9 @@ class Trainer(Generic[N]):
             self._versions[candidate.version] = candidate
             journal.version(candidate, parent=base.version)
         self.watch("gate", {"step": state.step, "decision": trial.decision, "edits": len(proposal.edits)})
-        after = state.after_gate(self.settings, proposal, trial, batch_score=mean(trial.after.batch.values()) or score)
+        after = state.after_gate(
+            self.settings, proposal, trial, batch_score=mean(trial.after.batch.values()) if trial.after.batch else score
+        )
         return self._checkpoint(journal, after)
 
     async def _forward(self, base: N, rows: Sequence[Row]) -> tuple[Evidence, ...]:

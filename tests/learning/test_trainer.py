@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentsym.errors import OutputError, UsageError
+from agentsym.errors import DataError, OutputError, UsageError
 from agentsym.learning.protocols import Row, Task
 from agentsym.learning.run import Run
 from agentsym.learning.trainer import Trainer
@@ -254,7 +254,7 @@ class Broken(StudentDouble):
 
 def test_nothing_is_learned_from_batches_that_fail_and_three_of_them_end_the_run(store):
     run = trainer(store, student=Broken(), steps=9).fit()
-    assert run.status == "done" and "3 batches in a row" in run.reason
+    assert run.status == "failed" and "3 batches in a row" in run.reason
     assert run.head.version == run.first.version
 
 
@@ -297,3 +297,9 @@ def test_a_row_may_stand_in_a_batch_twice(store):
         store=store,
     ).fit()
     assert run.steps[0].decision is None or set(run.steps[0].proposal.edits)
+
+
+def test_rows_without_labels_are_refused_where_a_metric_compares_with_labels(store):
+    unlabeled = [Row(id="a", inputs={"task": "go"})]
+    with pytest.raises(DataError, match="no row of train is labeled"):
+        Trainer(chain(), unlabeled, val=(), store=store)
