@@ -50,7 +50,8 @@ def optimize(
     gate: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="paper, strict, validated, tolerant or always (default: tolerant; validated with a language model)."
+            metavar="NAME",
+            help="paper, strict, validated, tolerant or always (default: tolerant; validated with a language model).",
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Most steps (default: 20).")] = None,
