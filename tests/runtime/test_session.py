@@ -129,6 +129,7 @@ def test_the_same_client_serves_every_call_of_a_session() -> None:
     with model, Session(model) as session:
         for _ in range(3):
             session.invoke(Network("one", [prompt("one", "x", "a")]), {"x": "hi"})
+    assert len(model.calls) == 3
 
 
 TRACED = """
