@@ -52,10 +52,11 @@ test: $(DEV)
 check-slow: $(DEV) $(TORCH)
 	$(BIN)/pytest -m slow --timeout 1800
 
+# Only what has been out for a week, so that a poisoned release is found by others first.
 # Which build of torch fits is each machine's own matter, so torch and what only it needs are left out.
 lock: $(READY)
 	echo "$(TORCH_VERSION)" > $(VENV)/torch.txt
-	$(BIN)/uv pip compile -q --system-certs --upgrade --all-extras --no-header --no-emit-index-url --no-annotate \
+	$(BIN)/uv pip compile -q --system-certs --upgrade --exclude-newer "1 week" --all-extras --no-header --no-emit-index-url --no-annotate \
 		--python-version 3.11 -c $(VENV)/torch.txt -o $(VENV)/lock.txt pyproject.toml >/dev/null
 	grep -vE '^(torch|triton|nvidia-|cuda-)' $(VENV)/lock.txt > constraints.txt
 
