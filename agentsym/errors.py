@@ -46,7 +46,7 @@ class DataError(UsageError):
 
 
 class ModelError(AgentsymError):
-    """A language model could not answer."""
+    """A language model could not answer this request."""
 
 
 class OutputError(ModelError):
@@ -55,6 +55,81 @@ class OutputError(ModelError):
 
 class CannotAnswer(ModelError):
     """The chosen model can never answer such a request (the embedded reader asked for prose)."""
+
+
+class RequestRefused(ModelError):
+    """The server refuses this very request (HTTP 400, 413, 422)."""
+
+
+class ContextTooLong(RequestRefused):
+    """The request does not fit into the model's context window."""
+
+
+class AnswerRefused(ModelError):
+    """The model declined to answer, or the provider's filter removed the answer."""
+
+
+class BadReply(ModelError):
+    """What came back is no reply in the provider's protocol (HTML, broken JSON, no choices)."""
+
+
+class Transient(ModelError):
+    """The same request may be answered when it is sent again.
+
+    Attributes:
+        retry_after: seconds that the server asks to wait; None where it does not say.
+        charged: whether the server may have done the work all the same, so that it may be billed.
+    """
+
+    charged = False
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RateLimited(Transient):
+    """Too many requests or tokens for now (HTTP 429)."""
+
+
+class ServerFailed(Transient):
+    """The server failed (HTTP 5xx)."""
+
+
+class TimedOut(Transient):
+    """There was no whole answer in time."""
+
+    charged = True
+
+
+class Disconnected(Transient):
+    """The connection broke after the request was sent."""
+
+    charged = True
+
+
+class Unavailable(ModelError):
+    """No request to this model can succeed as things stand, so it ends a run instead of failing every example."""
+
+
+class KeyRefused(Unavailable):
+    """The server does not accept the key (HTTP 401, 403)."""
+
+    exit_code = 2
+
+
+class UnknownModel(Unavailable):
+    """There is no such model at this address, or no such address on the server (HTTP 404)."""
+
+    exit_code = 2
+
+
+class OutOfCredit(Unavailable):
+    """The account has no credit left (HTTP 402, or 429 with `insufficient_quota`)."""
+
+
+class Unreachable(Unavailable, Transient):
+    """Nobody answers at the address: the name is unknown, or the connection is refused."""
 
 
 class NodeError(AgentsymError):
@@ -66,7 +141,7 @@ class SandboxError(AgentsymError):
 
 
 class BudgetExceeded(AgentsymError):
-    """A cap on calls or seconds was reached; nothing was sent that would have gone over it."""
+    """A cap on calls, tokens, dollars or seconds was reached; nothing was sent that would have gone over it."""
 
     exit_code = 3
 

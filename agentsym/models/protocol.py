@@ -6,7 +6,8 @@ whoever asks goes through the door (`door.py`), never to a model directly.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from collections.abc import AsyncIterator
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agentsym.network.canonical import Frozen, content_hash
 from agentsym.network.records import Message, ToolCall, Usage
@@ -43,18 +44,27 @@ class Request(Frozen):
 
 
 class Reply(Frozen):
-    """What a model answered: a text (JSON, if a schema was asked for) or tool calls, and what it cost."""
+    """What a model answered: a text (JSON, if a schema was asked for) or tool calls, and what it cost.
+
+    Attributes:
+        text: the answer.
+        tool_calls: the tools that it wants called; one whose arguments cannot be read has its `error` set.
+        usage: what it cost; `usd` None leaves the price to the door.
+        truncated: whether the answer was cut off at its longest length.
+    """
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
+    truncated: bool = False
 
 
 class LanguageModel(Protocol):
     """Anything that answers a request.
 
     Attributes:
-        name: the model string with the address it is served from; part of the cache's key.
+        name: the model string, and where it is served from somewhere else than usual ` at ADDRESS`; part of the
+            cache's key.
         remote: whether an answer costs time or money, so that it is worth caching; the caps hold for all.
     """
 
@@ -65,6 +75,16 @@ class LanguageModel(Protocol):
         """Answer one request.
 
         Raises:
-            ModelError: when there is no answer; its subclasses say why.
+            ModelError: when there is no answer; its subclasses say why. A model sends one request a call: what is
+                worth another one (`Transient`) is sent again by the door.
         """
+        ...
+
+
+@runtime_checkable
+class StreamingModel(Protocol):
+    """A language model that can hand out its answer while it is written."""
+
+    def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+        """Yield the pieces of the answer's text as they come, and the whole reply at the end; raises as `complete`."""
         ...

@@ -37,7 +37,8 @@ class Message(Frozen):
 class Usage(Frozen):
     """What model calls have cost: calls sent, tokens, US dollars (None = unknown price), seconds of waiting.
 
-    `cached` counts the calls that were answered from the cache; they cost nothing and are not in `calls`.
+    `cached` counts the calls that were answered from the cache; they cost nothing and are not in `calls`. `estimated`
+    says that some of the tokens are reckoned here, since the server did not count them or its answer was lost.
     """
 
     calls: int = 0
@@ -46,6 +47,7 @@ class Usage(Frozen):
     completion_tokens: int = 0
     usd: float | None = 0.0
     seconds: float = 0.0
+    estimated: bool = False
 
     @property
     def tokens(self) -> int:
@@ -60,6 +62,7 @@ class Usage(Frozen):
             completion_tokens=self.completion_tokens + other.completion_tokens,
             usd=None if self.usd is None or other.usd is None else self.usd + other.usd,
             seconds=self.seconds + other.seconds,
+            estimated=self.estimated or other.estimated,
         )
 
 
