@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from agentsym.errors import OutputError
+from agentsym.errors import ModelError, Unavailable
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.protocols import Teacher
 from agentsym.network.network import Network
@@ -146,7 +146,9 @@ async def _ask(
 ) -> Gradient:
     try:
         return await teacher.gradient(network, trajectory, step, loss, required, lr)
-    except OutputError as error:
+    except Unavailable:
+        raise
+    except ModelError as error:
         return Gradient(
             example_id=loss.example_id,
             step=step.index,

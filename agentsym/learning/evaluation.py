@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
+from agentsym.errors import BudgetExceeded, Unavailable
 from agentsym.learning.loss import loss
 from agentsym.learning.metrics import Metric, evaluate
 from agentsym.learning.protocols import Evidence, Row, Teacher, Verdict
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.network.network import Network
+from agentsym.network.nodes import AgentNode, PromptNode
+from agentsym.network.parameters import Option
 from agentsym.network.records import LossReport
 from agentsym.runtime.context import Context
 from agentsym.runtime.forward import run as run_example
@@ -53,6 +56,16 @@ class Evaluator:
         self.concurrency = concurrency
         self.comments = comments
         self.supervised = supervised
+        self._clients: dict[str, LanguageModel] = {}
+
+    def models(self, network: Network) -> list[LanguageModel]:
+        """Return the models that a run of the network asks: the student, and those that its nodes name themselves.
+
+        Raises:
+            UsageError: nobody answers for a name.
+        """
+        context = self._context("forward", 0)
+        return [self.student, *(context.model(name) for name in models_named(network))]
 
     async def evidence(
         self, network: Network, rows: Sequence[Row], *, progress: Progress | None = None
@@ -91,12 +104,12 @@ class Evaluator:
         comments: Literal["teacher", "metric"],
         progress: Progress | None,
     ) -> AsyncIterator[Evidence]:
-        context = Context(student=self.student, door=self.door, phase=phase, rollout=rollout)
+        context = self._context(phase, rollout)
 
         async def run(row: Row) -> Evidence:
             trajectory, error = await run_example(network, row.inputs, context, example_id=row.id)
-            if trajectory.status == "budget" and error is not None:
-                raise error
+            if isinstance(error, BudgetExceeded | Unavailable):
+                raise error  # every other row would meet it too
             verdict = Verdict(score=None)
             if self.metric is not None and trajectory.status != "error":
                 verdict = await evaluate(self.metric, row, trajectory.output)
@@ -119,6 +132,20 @@ class Evaluator:
             if progress is not None:
                 progress(done, len(rows))
             yield item
+
+    def _context(self, phase: Phase, rollout: int) -> Context:
+        return Context(student=self.student, door=self.door, phase=phase, rollout=rollout, clients=self._clients)
+
+
+def models_named(network: Network) -> list[str]:
+    """Return the model strings that the prompt nodes of a network name themselves."""
+    found: dict[str, None] = {}
+    for node in network.nodes:
+        if isinstance(node, AgentNode):
+            found |= dict.fromkeys(models_named(node.agent))
+        elif isinstance(node, PromptNode) and isinstance(option := node.parameters.get("model"), Option):
+            found[option.value] = None
+    return list(found)
 
 
 def _averaged(reports: Sequence[LossReport]) -> LossReport:

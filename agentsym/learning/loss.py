@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agentsym.errors import OutputError
+from agentsym.errors import ModelError, Unavailable
 from agentsym.learning.protocols import Row, Teacher, Verdict
 from agentsym.models.protocol import Phase
 from agentsym.network.network import Network
@@ -46,8 +46,10 @@ async def loss(
         rollout: number of an independent judgement of the same run.
         supervised: False withholds from the teacher the labels and the metric's text, which may quote them.
 
+    A teacher that fails at one run fails that run only: the metric's own loss stands in, or a score of 0.
+
     Raises:
-        OutputError: when only the teacher could score the run and it has no legal answer.
+        Unavailable: when the teacher's model cannot be asked at all.
     """
     failed = trajectory.status != "ok"
     if failed:
@@ -62,10 +64,12 @@ async def loss(
         verdict = verdict.model_copy(update={"text": ""})
     try:
         report = await teacher.loss(network, trajectory, row, verdict, phase=phase, rollout=rollout)
-    except OutputError:
+    except Unavailable:
+        raise
+    except ModelError as error:
         if verdict.score is None:
-            raise
-        return _from_metric(row, verdict, verdict.score)
+            verdict = verdict.model_copy(update={"score": 0.0, "text": f"Nobody could judge this run: {error}"})
+        return _from_metric(row, verdict, verdict.score or 0.0)
     return report.model_copy(update=_settled(report, row, verdict))
 
 

@@ -22,7 +22,7 @@ from agentsym.learning.settings import Settings
 from agentsym.learning.teacher.choose import EMBEDDED, choose_teacher
 from agentsym.models.budget import Budget
 from agentsym.models.cache import ResponseCache
-from agentsym.models.door import Door
+from agentsym.models.door import Door, Recorder
 from agentsym.models.protocol import LanguageModel
 
 OPTIMIZERS: Mapping[str, type[PromptOptimizer]] = {"paper": PromptOptimizer}
@@ -42,6 +42,7 @@ class Wanted:
     judge: str
     concurrency: int
     cache: bool
+    recorder: Recorder | None
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
     Raises:
         UsageError: there is no part of such a name, or the teacher cannot score and there is no metric.
     """
-    door = Door(concurrency=wanted.concurrency, budget=budget)
+    door = Door(concurrency=wanted.concurrency, budget=budget, recorder=wanted.recorder)
     teacher = choose_teacher(wanted.teacher, door, judge=wanted.judge, scores=wanted.metric is None)
     if wanted.cache and (wanted.student.remote or name_of(teacher) != EMBEDDED):
         door.cache = ResponseCache()

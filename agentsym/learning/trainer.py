@@ -24,6 +24,7 @@ from agentsym.learning.sets import open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
 from agentsym.models.budget import Budget
+from agentsym.models.door import Recorder
 from agentsym.models.protocol import LanguageModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
@@ -61,8 +62,11 @@ class Trainer(Generic[N]):
         judge: what the teacher is told to look for when it scores, as text.
         concurrency: examples and model calls in flight.
         max_calls: cap on model calls, reserved before each call.
+        max_tokens: cap on tokens of prompts and replies together; each call reserves the most that it can use.
+        max_usd: cap on US dollars, for models whose price is known.
         max_seconds: no call starts after so many seconds.
         cache: whether answers of remote models are kept and reused.
+        recorder: is shown every answer, for a recording that can be replayed.
         store: where the run is written; the user's store by default.
         watch: called with (kind, data) whenever something happened.
         origin: anything JSON that is to stand in the run's first event.
@@ -88,8 +92,11 @@ class Trainer(Generic[N]):
         judge: str = "",
         concurrency: int = 8,
         max_calls: int | None = None,
+        max_tokens: int | None = None,
+        max_usd: float | None = None,
         max_seconds: float | None = None,
         cache: bool = True,
+        recorder: Recorder | None = None,
         store: Store | None = None,
         watch: Watch | None = None,
         origin: Mapping[str, Any] | None = None,
@@ -118,9 +125,13 @@ class Trainer(Generic[N]):
             judge=judge,
             concurrency=concurrency,
             cache=cache,
+            recorder=recorder,
         )
-        self.budget = Budget(max_calls=max_calls, max_seconds=max_seconds)
+        self.budget = Budget(max_calls, max_tokens, max_usd, max_seconds)
         self.parts = make_parts(wanted, self.sets, self.settings, self.budget)
+        for model in (*self.parts.evaluator.models(agent), getattr(self.parts.teacher, "model", None)):
+            if model is not None:
+                self.parts.door.check_price(model)
         self.origin = dict(origin or {})
         self._store = store
         self._versions: dict[str, N] = {agent.version: agent}
@@ -154,11 +165,12 @@ class Trainer(Generic[N]):
         """Refuse caps under what the baseline and the first batch need, before anything is sent or written."""
         rows = len(self.parts.sampler.batch(self.sets.train, 0)) + sum(map(len, self._gate_rows().values()))
         needed = calls_per_example(self.agent) * rows
-        cap = self.budget.max_calls
-        if (cap is not None and cap < needed) or self.budget.max_seconds == 0:
+        budget = self.budget
+        too_few = budget.max_calls is not None and budget.max_calls < needed
+        if too_few or 0 in (budget.max_tokens, budget.max_usd, budget.max_seconds):
             raise UsageError(
-                f"the caps cannot pay the first step: it needs {needed} model calls ({rows} rows); "
-                "allow more with --max-calls and --max-seconds, or take a smaller --batch"
+                f"the caps cannot pay the first step: it needs {needed} model calls ({rows} rows); allow more with "
+                "--max-calls, --max-tokens, --max-usd or --max-seconds, or take a smaller --batch"
             )
 
     def _open(self, store: Store, resume: str | None) -> tuple[Journal, State | None]:

@@ -14,7 +14,7 @@ from langchain_core.runnables import Runnable
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command, Overwrite
 
-from agentsym.errors import AgentsymError, BudgetExceeded, NodeError
+from agentsym.errors import AgentsymError, BudgetExceeded, NodeError, Unavailable
 from agentsym.network.dataflow import reads
 from agentsym.network.network import START, Network
 from agentsym.network.nodes import AgentNode, AnyNode, FunctionNode, PromptNode, ToolNode
@@ -153,7 +153,7 @@ class NodeRunner(Runnable[Any, Any]):
         cause = str(error) if isinstance(error, AgentsymError) else f"{type(error).__name__}: {error}"
         visit.error = cause
         visit.recorder.keep(visit)
-        kind = BudgetExceeded if isinstance(error, BudgetExceeded) else NodeError
+        kind = type(error) if isinstance(error, BudgetExceeded | Unavailable) else NodeError
         named = kind(f"node {visit.node!r}: {cause}")
         visit.recorder.tell(named)
         return named

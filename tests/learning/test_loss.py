@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentsym.errors import OutputError
+from agentsym.errors import KeyRefused
 from agentsym.learning.backward import backward
 from agentsym.learning.loss import clamp, loss
 from agentsym.learning.protocols import Row, Verdict
@@ -134,8 +134,16 @@ async def test_a_teacher_without_a_legal_answer_is_asked_four_times_and_the_metr
     model = ScriptedModel([MALFORMED])
     report = await judged(model, LABELED, SCORED)
     assert len(model.calls) == 4 and report.text == "MEANING-TOKEN"
-    with pytest.raises(OutputError):
-        await judged(ScriptedModel([MALFORMED]), LABELED, UNSCORED)
+
+
+async def test_a_run_that_nobody_can_judge_scores_0_and_the_others_go_on() -> None:
+    report = await judged(ScriptedModel([MALFORMED]), LABELED, UNSCORED)
+    assert report.score == 0 and report.text.startswith("Nobody could judge this run: scripted gave no usable answer")
+
+
+async def test_a_teacher_that_cannot_be_asked_at_all_is_no_matter_of_one_run() -> None:
+    with pytest.raises(KeyRefused):
+        await judged(ScriptedModel([KeyRefused("the key is wrong")]), LABELED, SCORED)
 
 
 async def test_a_rubric_and_other_demonstrations_get_into_the_prompt() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from agentsym.errors import NetworkError, OutputError
+from agentsym.errors import ModelError, NetworkError, Unavailable
 from agentsym.learning.backward import together
 from agentsym.learning.optimizers import limits
 from agentsym.learning.protocols import Evidence, Proposal, Task, Teacher, Tried, Update
@@ -74,10 +74,12 @@ class PromptOptimizer:
             done[path] = Update(parameter=path, status="discarded", errors=task.errors)
         return Proposal(updates=tuple(done[path] for path in network.parameters() if path in done))
 
-    async def _ask(self, task: Task) -> Sequence[Edit] | OutputError:
+    async def _ask(self, task: Task) -> Sequence[Edit] | ModelError:
         try:
             return await self.teacher.propose(task)
-        except OutputError as error:
+        except Unavailable:
+            raise
+        except ModelError as error:
             return error
 
 
@@ -107,10 +109,10 @@ def components_to_update(
 
 
 def _try(
-    work: Network, base: Network, task: Task, answer: Sequence[Edit] | OutputError
+    work: Network, base: Network, task: Task, answer: Sequence[Edit] | ModelError
 ) -> tuple[Network, Update | None, str]:
     """Apply one answer to the work so far; returns the network, the update if it was legal, else the error."""
-    if isinstance(answer, OutputError):
+    if isinstance(answer, ModelError):
         return work, None, str(answer)
     if not answer:
         return work, Update(parameter=task.parameter, status="kept", errors=task.errors), ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentsym.errors import NetworkError, OutputError
+from agentsym.errors import ModelError, NetworkError, Unavailable
 from agentsym.learning.backward import learnable_at, parents_of, together
 from agentsym.learning.loss import from_ten
 from agentsym.learning.merge import MergedGradient, merge, shorten
@@ -144,7 +144,9 @@ class LLMTeacher:
             answer = await ask(
                 self.door, self.model, request, parse_model(form), phase="backward", node=step.node, retries=RETRIES
             )
-        except OutputError as error:
+        except Unavailable:
+            raise
+        except ModelError as error:
             return Gradient(**known, analysis=str(error), status="invalid", attempts=RETRIES + 1)
         reply = answer.value.model_dump(by_alias=True)
         required = reply.get("requirement_for_previous", {})
