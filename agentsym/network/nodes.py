@@ -51,7 +51,8 @@ class Node(Kinded):
         output: the fields it writes.
         join: `all` waits for every predecessor that runs, `any` runs once for each that arrives.
         max_visits: how often it may run in one example; a cycle ends there.
-        timeout_s: seconds after which one visit is given up.
+        timeout_s: seconds after which one visit is given up; None (for prompts and agents) leaves that to the models,
+            each of which has a timeout of its own, so that waiting for a turn fails nobody.
         parameters: its weights by name.
     """
 
@@ -61,7 +62,7 @@ class Node(Kinded):
     output: tuple[Field, ...] = ()
     join: Literal["any", "all"] = "any"
     max_visits: int = Bounded(default=1, ge=1)
-    timeout_s: float = 60.0
+    timeout_s: float | None = None
     parameters: Parameters = FrozenDict()
 
     def weights(self) -> dict[str, Parameter]:
@@ -145,6 +146,7 @@ class ToolNode(Node):
     """
 
     kind: Literal["tool"] = "tool"
+    timeout_s: float | None = 60.0
     tool: Tool
 
     def __init__(
@@ -192,6 +194,7 @@ class FunctionNode(Node):
     """
 
     kind: Literal["function"] = "function"
+    timeout_s: float | None = 60.0
     code_ref: CodeRef
     _target: Any = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)

@@ -155,8 +155,8 @@ async def call(function: Callable[..., Any], arguments: Mapping[str, Any], inlin
     return await result if inspect.isawaitable(result) else result
 
 
-async def within(seconds: float, what: str, work: Any) -> Any:
-    """Await something for at most `seconds`.
+async def within(seconds: float | None, what: str, work: Any) -> Any:
+    """Await something for at most `seconds`, or for as long as it takes.
 
     Raises:
         NodeError: when it takes longer. A sync function in its thread goes on all the same; its result is not used.

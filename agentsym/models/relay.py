@@ -1,0 +1,149 @@
+"""`relay:DIR`: each request becomes a file, and whoever writes the answer's file has answered.
+
+Behind it can be a model that no network reaches, a batch service, another language model's session, or a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from agentsym.errors import BadReply, UsageError
+from agentsym.models.protocol import Reply, Request
+from agentsym.network.canonical import Frozen
+from agentsym.network.records import ToolCall, Usage
+from agentsym.network.yaml_text import read_yaml, write_yaml
+
+POLL = 0.25  # seconds between two looks at an answer that is waited for
+_README = Path(__file__).with_name("relay.md")
+_KEY_LENGTH = 16
+
+
+class _Call(Frozen):
+    tool: str
+    arguments: dict[str, Any] = {}
+
+
+class _Answer(Frozen):
+    """What stands in an answer's YAML file."""
+
+    text: str = ""
+    tool_calls: tuple[_Call, ...] = ()
+
+
+class RelayModel:
+    """Asks through files in a folder; any number of requests may be open at once, and nothing times out.
+
+    A request is named by its content, so a run that is resumed finds the answers that came while it was down.
+
+    Args:
+        folder: where the files are put; made where it is missing.
+        poll: seconds between two looks.
+
+    Raises:
+        UsageError: when the folder cannot be written.
+    """
+
+    remote = True
+
+    def __init__(self, folder: Path | str, *, poll: float = POLL) -> None:
+        self.name = f"relay:{folder}"
+        self.folder = Path(folder).expanduser()
+        self._poll = poll
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write_whole(self.folder / "README.md", _README.read_text("utf-8"))
+        except OSError as error:
+            raise UsageError(
+                f"{self.name}: nothing can be written there ({error.strerror}); name another folder"
+            ) from error
+
+    async def complete(self, request: Request) -> Reply:
+        """Write the request's file, and wait for the answer's.
+
+        Raises:
+            BadReply: when the answer's YAML file cannot be read as one.
+            UsageError: when the request cannot be written.
+        """
+        key = request.key("relay")[:_KEY_LENGTH]
+        asked, answers = (self.folder / f"{key}.request.yaml"), self._answers(key)
+        if not asked.exists() and not any(path.exists() for path in answers):
+            try:
+                _write_whole(asked, _request_text(key, request))
+            except OSError as error:
+                raise UsageError(f"{asked} cannot be written ({error.strerror}); make room and go on") from error
+        path = await self._written(answers)
+        answer = _read(path)
+        calls = tuple(
+            ToolCall(tool=call.tool, arguments=call.arguments, id=f"call_{number}")
+            for number, call in enumerate(answer.tool_calls)
+        )
+        return Reply(text=answer.text, tool_calls=calls, usage=_estimated(request, answer))
+
+    def _answers(self, key: str) -> tuple[Path, ...]:
+        return tuple(self.folder / f"{key}.answer.{suffix}" for suffix in ("txt", "yaml"))
+
+    async def _written(self, answers: tuple[Path, ...]) -> Path:
+        """Wait until one of the files is there and did not change between two looks."""
+        before: dict[Path, tuple[int, int]] = {}
+        while True:
+            now = {path: state for path in answers if (state := _state(path)) is not None}
+            for path, state in now.items():
+                if before.get(path) == state:
+                    return path
+            before = now
+            await asyncio.sleep(self._poll)
+
+
+def _request_text(key: str, request: Request) -> str:
+    """Render a request for whoever answers it; what is not asked for is left out."""
+    asked: dict[str, Any] = {
+        "answer_into": f"{key}.answer.txt",
+        "schema": request.schema_,
+        "tools": list(request.tools),
+        "temperature": request.temperature,
+        "longest_answer_in_tokens": request.max_tokens,
+        "sample": request.rollout,
+        "messages": [
+            message.model_dump(mode="json", exclude_defaults=True, exclude={"tool_calls": {"__all__": {"seconds"}}})
+            for message in request.messages
+        ],
+    }
+    return write_yaml({name: value for name, value in asked.items() if value not in (None, [], 0)})
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is never seen half-written."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Return size and time of a file; None where it is not there, or empty."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return (found.st_size, found.st_mtime_ns) if found.st_size else None
+
+
+def _read(path: Path) -> _Answer:
+    try:
+        if path.suffix == ".txt":
+            return _Answer(text=path.read_text("utf-8").strip())
+        return _Answer.model_validate(read_yaml(path))
+    except (OSError, UnicodeError, UsageError, ValidationError) as error:
+        raise BadReply(f"{path}: no answer can be read there ({error}); README.md beside it says how to") from error
+
+
+def _estimated(request: Request, answer: _Answer) -> Usage:
+    """Return tokens as a quarter of the characters: nobody counts them behind the files."""
+    asked = sum(len(message.content) for message in request.messages)
+    said = len(answer.text) + sum(len(str(call.arguments)) for call in answer.tool_calls)
+    return Usage(calls=1, prompt_tokens=ceil(asked / 4), completion_tokens=ceil(said / 4), usd=None, estimated=True)
