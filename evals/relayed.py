@@ -1,0 +1,174 @@
+"""A language model as teacher, and as a student too, on a small part of support_triage: what its replies are worth.
+
+`python -m evals.relayed teacher --model relay:DIR --record FOLDER` puts every request into DIR, where any capable
+language model answers from the files alone; `--model recorded:FOLDER` replays such a run and asks nobody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from agentsym import Agent
+from agentsym.errors import AgentsymError
+from agentsym.learning.dataset import Dataset
+from agentsym.learning.protocols import Row
+from agentsym.learning.trainer import Trainer
+from agentsym.models.protocol import LanguageModel, Phase, Reply, Request
+from agentsym.models.resolve import resolve
+from agentsym.network.code import load_file
+from agentsym.network.parameters import Option
+from agentsym.store.store import Store
+
+PIPELINE = Path(__file__).parents[1] / "pipelines" / "support_triage"
+TRAIN, VAL = 24, 16
+HIGHEST_START = 0.8
+COMPLAINT = "Your answer cannot be used:"
+
+
+class Kind(NamedTuple):
+    """One kind of run: whether the language model is the student of the urgency node too, and how long it trains."""
+
+    student: bool
+    steps: int
+    batch: int
+
+
+KINDS = {"teacher": Kind(student=False, steps=4, batch=6), "student": Kind(student=True, steps=3, batch=5)}
+
+
+class Attempts:
+    """Counts replies, and those that answer a complaint about the reply before."""
+
+    def __init__(self, recorder: Any = None) -> None:
+        self.replies: Counter[str] = Counter()
+        self.again: Counter[str] = Counter()
+        self._recorder = recorder
+
+    def record(self, model: str, request: Request, reply: Reply, *, phase: Phase, node: str) -> None:
+        """Count one reply of the language model, and pass it on to the recording."""
+        if model == "embedded":
+            return
+        self.replies[phase] += 1
+        self.again[phase] += request.messages[-1].content.startswith(COMPLAINT)
+        if self._recorder is not None:
+            self._recorder.record(model, request, reply, phase=phase, node=node)
+
+    def first_try(self) -> float:
+        """Return the share of answers that could be used as they first came."""
+        asked = self.replies.total() - self.again.total()
+        return 1.0 if not asked else 1.0 - min(asked, self.again.total()) / asked
+
+
+def few(rows: Sequence[Row], count: int, seed: int) -> tuple[Row, ...]:
+    """Draw rows so that every urgency comes equally often, and the intents as evenly as that allows."""
+    left = sorted(rows, key=lambda row: row.id)
+    Random(seed).shuffle(left)
+    levels = sorted({row.expected["urgency"] for row in left})
+    drawn: list[Row] = []
+    seen: Counter[str] = Counter()
+    while len(drawn) < count:
+        level = levels[len(drawn) % len(levels)]
+        here = [row for row in left if row.expected["urgency"] == level]
+        row = min(here, key=lambda row: seen[row.expected["intent"]])
+        seen[row.expected["intent"]] += 1
+        left.remove(row)
+        drawn.append(row)
+    return tuple(drawn)
+
+
+def starting_agent(kind: Kind) -> Agent:
+    """Return the shipped agent as it starts; with a language model as student, the intent is left to the reader."""
+    agent: Agent = load_file(PIPELINE / "agent.py", "support_triage").agent
+    if not kind.student:
+        return agent
+    intent, *others = agent.nodes
+    reader = intent.with_weight("model", Option("embedded", ("embedded",), learnable=False))
+    return agent.replace(nodes=(reader, *others))
+
+
+def run(name: str, model: LanguageModel, *, recorder: Any = None, seed: int = 0) -> dict[str, Any]:
+    """Train once and return the figures.
+
+    Raises:
+        AgentsymError: the start is too good to show anything, or the run failed.
+    """
+    kind, attempts = KINDS[name], Attempts(recorder)
+    agent = starting_agent(kind)
+    data = {part: Dataset(agent).load(PIPELINE / "data" / f"{part}.jsonl") for part in ("train", "val")}
+    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/store.db") as store:
+        trainer = Trainer(
+            agent,
+            few(data["train"], TRAIN, seed),
+            val=few(data["val"], VAL, seed),
+            student=model if kind.student else "embedded",
+            teacher=model,
+            steps=kind.steps,
+            batch=kind.batch,
+            lr=0.5,
+            patience=None,
+            seed=seed,
+            concurrency=32,
+            cache=False,
+            store=store,
+            recorder=attempts,
+            watch=_check_start,
+        )
+        trained = trainer.fit()
+    before, after = trained.val or (0.0, 0.0)
+    return {
+        "kind": name,
+        "model": model.name,
+        "rows": {"train": TRAIN, "val": VAL},
+        "val": {"before": before, "after": after, "gain": after - before},
+        "steps": len(trained.steps),
+        "accepted": trained.accepted,
+        "replies": dict(attempts.replies),
+        "asked_again": dict(attempts.again),
+        "parsed_at_first_try": attempts.first_try(),
+        "version": trained.best.version,
+        "status": trained.status,
+    }
+
+
+def _check_start(kind: str, data: Any) -> None:
+    if kind == "checkpoint" and data["state"].step == 0:
+        start = data["state"].best_score
+        if start > HIGHEST_START:
+            raise AgentsymError(f"the agent starts at {start:.3f}, above {HIGHEST_START}: nothing can be shown here")
+    if kind in ("checkpoint", "gate", "notice"):
+        print(kind, data.get("decision") or data.get("text") or data["state"].best_score, file=sys.stderr)
+
+
+def main() -> None:
+    """Run one kind and print its figures, or with --json one document."""
+    parser = argparse.ArgumentParser(prog="python -m evals.relayed", description=__doc__)
+    parser.add_argument("kind", choices=list(KINDS))
+    parser.add_argument("--model", required=True, help="relay:DIR, recorded:FOLDER, or any other model string")
+    parser.add_argument("--record", type=Path, help="write the traffic there")
+    parser.add_argument("--how", default="", help="how the replies were made: a line for the recording")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    options = parser.parse_args()
+    recorder = None
+    if options.record:
+        from agentsym.models.recording import Recorder
+
+        recorder = Recorder(options.record, how=options.how)
+    figures = run(options.kind, resolve(options.model), recorder=recorder)
+    if options.json:
+        print(json.dumps(figures, indent=1))
+        return
+    val = figures["val"]
+    print(f"{figures['model']} as {figures['kind']}: validation {val['before']:.3f} -> {val['after']:.3f}")
+    print(f"{sum(figures['replies'].values())} replies, {figures['parsed_at_first_try']:.1%} parsed at the first try")
+
+
+if __name__ == "__main__":
+    main()
