@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agentsym.network.diff import Diff
     from agentsym.runtime.context import Student
     from agentsym.runtime.session import Session
+    from agentsym.runtime.streaming import StreamMode
 
 
 class Agent(Network):
@@ -71,18 +72,26 @@ class Agent(Network):
         async with self._session(student, concurrency) as session:
             return await session.abatch(self, inputs, return_exceptions=return_exceptions)
 
-    def stream(self, inputs: Mapping[str, Any], *, student: Student = None) -> Iterator[dict[str, Any]]:
-        """Run one example and yield `{node: output}` as each node ends."""
+    def stream(
+        self, inputs: Mapping[str, Any], *, student: Student = None, stream_mode: StreamMode = "updates"
+    ) -> Iterator[dict[str, Any]]:
+        """Run one example and yield what happens; see `astream`."""
         with self._session(student) as session:
-            yield from session.stream(self, inputs)
+            yield from session.stream(self, inputs, stream_mode=stream_mode)
 
     async def astream(
-        self, inputs: Mapping[str, Any], *, student: Student = None
+        self, inputs: Mapping[str, Any], *, student: Student = None, stream_mode: StreamMode = "updates"
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """Run one example and yield `{node: output}` as each node ends."""
-        async with self._session(student) as session, aclosing(session.astream(self, inputs)) as updates:
-            async for update in updates:
-                yield update
+        """Run one example and yield what happens: `{node: output}` as each node ends.
+
+        With `stream_mode="text"` it is `{node: piece}` of each model's answer while it is written.
+        """
+        async with (
+            self._session(student) as session,
+            aclosing(session.astream(self, inputs, stream_mode=stream_mode)) as items,
+        ):
+            async for item in items:
+                yield item
 
     def compile(
         self,

@@ -6,6 +6,7 @@ It is handed along as a value, so two runs side by side never share anything by 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agentsym.models.door import Door
@@ -34,6 +35,7 @@ class Context:
         rollout: number of an independent sample of the same inputs.
         record: whether steps are kept.
         tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
+        on_text: is handed (node, piece) of every answer while it is written; None for nobody.
         ambient_tracing: whether the environment asks LangSmith to trace; looked up once, not at every run.
         clients: the models that nodes name themselves, by name, made at first use.
     """
@@ -44,6 +46,7 @@ class Context:
     rollout: int = 0
     record: bool = True
     tracing: bool = False
+    on_text: Callable[[str, str], None] | None = None
     ambient_tracing: bool = field(default_factory=_ambient_tracing, repr=False, compare=False)
     clients: dict[str, LanguageModel] = field(default_factory=dict, repr=False, compare=False)
 

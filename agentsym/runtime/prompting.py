@@ -6,6 +6,7 @@ What was sent and answered is kept on the way, so that a node that fails still s
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, cast
 
 from agentsym.errors import NodeError
@@ -70,6 +71,8 @@ class _Conversation:
         self._limit = max_rounds
         self._start = len(visit.messages)
         self._between: tuple[Message, ...] = ()
+        tell = visit.context.on_text
+        self._on_text = None if tell is None else partial(tell, visit.node)
 
     async def complete(self, model: LanguageModel, request: Request, *, phase: Phase, node: str = "") -> Reply:
         """Ask, run the tools that the model calls, and ask again until it answers."""
@@ -79,7 +82,7 @@ class _Conversation:
                 messages = (*request.messages[: self._start], *self._between, *request.messages[self._start :])
                 sent = request.model_copy(update={"messages": messages})
             visit.messages = sent.messages
-            reply = await visit.context.door.complete(model, sent, phase=phase, node=node)
+            reply = await visit.context.door.complete(model, sent, phase=phase, node=node, on_text=self._on_text)
             visit.usage = visit.usage + reply.usage if visit.raw or visit.usage.calls else reply.usage
             visit.raw = reply.text
             if not reply.tool_calls:

@@ -20,6 +20,7 @@ from agentsym.runtime.loop import LoopThread
 
 if TYPE_CHECKING:
     from agentsym.runtime.forward import Outcome
+    from agentsym.runtime.streaming import StreamMode
 
 
 class Session:
@@ -97,13 +98,19 @@ class Session:
                     outputs.append(error)
         return outputs
 
-    async def astream(self, agent: Network, inputs: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Run one example and yield `{node: output}` as each node ends, as langgraph's `updates` do."""
-        from agentsym.runtime.streaming import updates
+    async def astream(
+        self, agent: Network, inputs: Mapping[str, Any], *, stream_mode: StreamMode = "updates"
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Run one example and yield what happens: `{node: output}` as each node ends, as langgraph's `updates` do.
 
-        async with aclosing(updates(agent, inputs, self.context())) as stream:
-            async for update in stream:
-                yield update
+        With `stream_mode="text"` it is `{node: piece}` of each model's answer while it is written.
+        """
+        from agentsym.runtime.streaming import texts, updates
+
+        streamed = texts if stream_mode == "text" else updates
+        async with aclosing(streamed(agent, inputs, self.context())) as stream:
+            async for item in stream:
+                yield item
 
     async def aforward(self, agent: Network, inputs: Mapping[str, Any], *, example_id: str = "") -> Trajectory:
         """Run one example and return its trajectory; a failed one is returned, not raised."""
@@ -131,9 +138,11 @@ class Session:
         """Run many examples and wait for them; see `abatch`."""
         return self._loop().run(self.abatch(agent, inputs, return_exceptions=return_exceptions))
 
-    def stream(self, agent: Network, inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Run one example and yield `{node: output}` as each node ends; see `astream`."""
-        return self._drain(self.astream(agent, inputs))
+    def stream(
+        self, agent: Network, inputs: Mapping[str, Any], *, stream_mode: StreamMode = "updates"
+    ) -> Iterator[dict[str, Any]]:
+        """Run one example and yield what happens; see `astream`."""
+        return self._drain(self.astream(agent, inputs, stream_mode=stream_mode))
 
     def forward(self, agent: Network, inputs: Mapping[str, Any], *, example_id: str = "") -> Trajectory:
         """Run one example, wait for it, and return its trajectory; see `aforward`."""
