@@ -24,6 +24,7 @@ from agentsym.network.template import render
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
+_CUT_OFF = "the answer was cut off at its longest length; answer in fewer words"
 _FENCED = re.compile(r"\A```(?:json)?[ \t]*\n(.*?)\n?```\Z", re.DOTALL | re.IGNORECASE)
 _CHECKED = {"type", "enum", "properties", "required", "additionalProperties", "items"}
 _NOTES = {"title", "description", "default"}
@@ -75,12 +76,13 @@ async def ask(
         try:
             return Answer(parse(reply.text), reply, attempt, usage)
         except ValueError as error:
+            why = f"{_CUT_OFF}\n{error}" if reply.truncated else str(error)
             if attempt > retries:
                 whom = f" for {node!r}" if node else ""
                 raise OutputError(
-                    f"{model.name} gave no usable answer{whom} in {attempt} attempts; the last one: {error}"
+                    f"{model.name} gave no usable answer{whom} in {attempt} attempts; the last one: {why}"
                 ) from error
-            request = _again(request, reply.text, str(error))
+            request = _again(request, reply.text, why)
 
 
 def parse_json(text: str, schema: Mapping[str, Any]) -> Any:

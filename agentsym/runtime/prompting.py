@@ -99,6 +99,8 @@ class _Conversation:
             self._between = (*self._between, asked, *(_told(result) for result in results))
 
     async def _call(self, wanted: ToolCall) -> ToolCall:
+        if wanted.error is not None:
+            return wanted  # its arguments cannot be read, and the model is told so
         tool = self._tools.get(wanted.tool)
         if tool is None:
             known = ", ".join(self._tools) or "none"

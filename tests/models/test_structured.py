@@ -59,6 +59,13 @@ async def test_the_next_attempt_is_shown_the_bad_answer_and_every_reason(bad: st
     assert reason in complaint.content
 
 
+async def test_an_answer_that_was_cut_off_is_asked_for_again_in_fewer_words() -> None:
+    cut = Reply(text=MALFORMED, truncated=True)
+    with ScriptedModel([Rule(cut, times=1), '{"intent": "lost"}']) as model:
+        await ask(Door(), model, REQUEST, parse, phase="forward")
+    assert "cut off at its longest length; answer in fewer words" in model.calls[1].text
+
+
 async def test_four_failures_are_exactly_four_calls_and_the_last_reason_is_told() -> None:
     answers = [Rule(f'{{"intent": "wrong {n}"}}', times=1) for n in range(4)]
     door = Door()

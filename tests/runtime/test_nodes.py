@@ -219,10 +219,12 @@ async def test_a_model_calls_tools_until_it_answers() -> None:
 
 
 async def test_a_model_is_told_what_is_wrong_with_its_call() -> None:
+    broken = Reply(tool_calls=(ToolCall(tool="add", id="c3", error="the arguments are no JSON"),))
     rules = [
         Rule(wants("add", {"a": "two"}), times=1),
         Rule(wants("subtract", {}), when=lambda r: "must be of type integer" in last(r), times=1),
-        Rule('{"y": 6}', when=lambda r: "there is no tool 'subtract'; there are: add" in last(r), times=1),
+        Rule(broken, when=lambda r: "there is no tool 'subtract'; there are: add" in last(r), times=1),
+        Rule('{"y": 6}', when=lambda r: last(r) == "Error: the arguments are no JSON", times=1),
     ]
     with ScriptedModel(rules) as model:
         run = await run_node(asks(), {"x": "?"}, model)
