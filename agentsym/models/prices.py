@@ -50,10 +50,10 @@ class Prices:
         Raises:
             UsageError: the user's list cannot be read.
         """
-        name = model.partition(" at ")[0]
-        if (price := self._own.get(name)) is not None:
+        asked = model.partition(" at ")[0]
+        name = asked.removeprefix("litellm:")
+        if (price := self._own.get(asked, self._own.get(name))) is not None:
             return price
-        name = name.removeprefix("litellm:")
         provider, _, bare = name.partition("/")
         for key in (name, bare):
             entry = self._shipped.get(key)

@@ -1,0 +1,1 @@
+"""Whether a cap on calls, tokens or dollars holds by the provider's own books, and is spent."""
