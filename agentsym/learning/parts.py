@@ -80,7 +80,13 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
         UsageError: there is no part of such a name, or the teacher cannot score and there is no metric.
     """
     door = Door(concurrency=wanted.concurrency, budget=budget, recorder=wanted.recorder)
-    teacher = choose_teacher(wanted.teacher, door, judge=wanted.judge, scores=wanted.metric is None)
+    teacher = choose_teacher(
+        wanted.teacher,
+        door,
+        judge=wanted.judge,
+        scores=wanted.metric is None,
+        student=wanted.student.name.partition(" at ")[0],
+    )
     if wanted.cache and (wanted.student.remote or name_of(teacher) != EMBEDDED):
         door.cache = ResponseCache()
     whole = bool(getattr(teacher, "reads_all_rows", False))
