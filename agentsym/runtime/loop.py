@@ -9,12 +9,13 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from agentsym.errors import UsageError
 
 T = TypeVar("T")
+_THREADS = 64  # for sync code of users that waits: Python's own default is four more than there are cores
 
 
 class LoopThread:
@@ -64,9 +65,12 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _serve(self) -> None:
+        threads = ThreadPoolExecutor(_THREADS)
+        self._loop.set_default_executor(threads)
         try:
             self._loop.run_forever()
         finally:
+            threads.shutdown(wait=False)
             self._loop.close()
 
 
@@ -78,6 +82,11 @@ def _hand_over(task: asyncio.Task[T], done: Future[T]) -> None:
         done.set_exception(error)
     else:
         done.set_result(task.result())
+
+
+async def _with_threads(work: Coroutine[Any, Any, T]) -> T:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+    return await work
 
 
 async def _cancel_others() -> None:
@@ -93,7 +102,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return asyncio.run(_with_threads(work))
     thread = LoopThread()
     try:
         return thread.run(work)

@@ -87,6 +87,17 @@ def test_stream_yields_each_nodes_output_as_it_ends() -> None:
     assert updates == [{"one": {"a": "a(hi)"}}, {"two": {"b": "b(a(hi))"}}, {"three": {"c": "c(b(a(hi)))"}}]
 
 
+def test_sync_code_of_users_that_waits_runs_as_many_times_at_once_as_was_asked_for() -> None:
+    together = threading.Barrier(24, timeout=20)
+
+    def meets(x: str) -> str:
+        together.wait()  # breaks unless all 24 are here
+        return x
+
+    with Session(Echo(), concurrency=24) as session:
+        assert len(session.batch(Network("meet", [function("meet", "y", meets)]), [{"x": "hi"}] * 24)) == 24
+
+
 def test_a_stream_of_text_hands_out_every_answer_piece_by_piece_as_it_is_written() -> None:
     class Spelling(Echo):
         async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
