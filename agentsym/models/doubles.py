@@ -1,23 +1,18 @@
-"""Stand-ins for language models in tests: one that follows a script and one that replays a recording.
+"""A stand-in for language models in tests: it follows a script.
 
-They are doubles and named so: they show what agentsym asks and does with answers, and nothing of a model.
+It is a double and named so: it shows what agentsym asks and does with answers, and nothing of a model.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
-
-from agentsym.errors import DataError, ModelError
-from agentsym.models.protocol import LanguageModel, Reply, Request
+from agentsym.errors import ModelError
+from agentsym.models.protocol import Reply, Request
 from agentsym.network.records import Message
 
 Said = str | Reply | Exception | Callable[[Request], "str | Reply"]
@@ -171,102 +166,3 @@ class ScriptedModel:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.verify()
-
-
-class Recorder:
-    """Passes requests on to a model and writes each new request with its reply to a JSONL file.
-
-    Args:
-        model: who answers.
-        path: the recording; it is added to where it exists.
-    """
-
-    def __init__(self, model: LanguageModel, path: Path | str) -> None:
-        self.name, self.remote = model.name, model.remote
-        self._model = model
-        self._path = Path(path)
-        self._known = set(_recorded(self._path)) if self._path.exists() else set()
-
-    async def complete(self, request: Request) -> Reply:
-        """Ask the model; a failed call is not recorded."""
-        reply = await self._model.complete(request)
-        if (key := request.key("")) not in self._known:
-            self._known.add(key)
-            line = {"request": request.model_dump(mode="json"), "reply": reply.model_dump(mode="json")}
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        return reply
-
-
-class RecordedModel:
-    """Replays a recording: an equal request gets the recorded reply, any other is an error.
-
-    Args:
-        path: a JSONL file that a `Recorder` has written.
-
-    Raises:
-        DataError: when the file cannot be read.
-    """
-
-    remote = False
-
-    def __init__(self, path: Path | str) -> None:
-        self.name = f"recorded:{path}"
-        self._recorded = _recorded(Path(path))
-
-    async def complete(self, request: Request) -> Reply:
-        """Return the recorded reply.
-
-        Raises:
-            ModelError: when the request was not recorded; names the most similar one that was.
-        """
-        if found := self._recorded.get(request.key("")):
-            return found[1]
-        raise ModelError(f"{self.name} holds no such request; record it anew. {self._nearest(request)}")
-
-    def _nearest(self, request: Request) -> str:
-        if not self._recorded:
-            return "The recording is empty."
-        asked = _words(request)
-        place, near = 0, request
-        best = -1.0
-        for at, (candidate, _) in enumerate(self._recorded.values()):
-            words = _words(candidate)
-            alike = len(asked & words) / max(1, len(asked | words))
-            if alike > best:
-                place, near, best = at, candidate, alike
-        return f"The nearest is number {place + 1} of {len(self._recorded)}: {_difference(near, request)}"
-
-
-def _recorded(path: Path) -> dict[str, tuple[Request, Reply]]:
-    """Read a recording: key → request and reply; of equal requests the first one counts."""
-    found: dict[str, tuple[Request, Reply]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: no recording can be read there ({error}); write one with a Recorder") from error
-    for number, line in enumerate(filter(None, lines), 1):
-        try:
-            item = json.loads(line)
-            request, reply = Request.model_validate(item["request"]), Reply.model_validate(item["reply"])
-        except (ValueError, KeyError, TypeError, ValidationError) as error:
-            raise DataError(f"{path}, line {number}: no recorded request and reply ({error})") from error
-        found.setdefault(request.key(""), (request, reply))
-    return found
-
-
-def _words(request: Request) -> set[str]:
-    return {word for message in request.messages for word in re.findall(r"\w+", message.content.lower())}
-
-
-def _difference(recorded: Request, asked: Request) -> str:
-    """Say where two requests first differ, with the text around."""
-    for name in ("schema_", "tools", "temperature", "max_tokens", "rollout"):
-        if getattr(recorded, name) != getattr(asked, name):
-            return f"its {name.rstrip('_')} is {getattr(recorded, name)!r}, not {getattr(asked, name)!r}"
-    for number, (old, new) in enumerate(zip(recorded.messages, asked.messages, strict=False), 1):
-        if old != new:
-            same = next((at for at, (a, b) in enumerate(zip(old.content, new.content, strict=False)) if a != b), 0)
-            piece = slice(max(0, same - 20), same + 40)
-            return f"its message {number} ({old.role}) has {old.content[piece]!r}, not {new.content[piece]!r}"
-    return f"it has {len(recorded.messages)} messages, not {len(asked.messages)}"

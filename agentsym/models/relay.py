@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from agentsym.errors import BadReply, UsageError
+from agentsym.models.chat_protocol import estimated
 from agentsym.models.protocol import Reply, Request
 from agentsym.network.canonical import Frozen
-from agentsym.network.records import ToolCall, Usage
+from agentsym.network.records import ToolCall
 from agentsym.network.yaml_text import read_yaml, write_yaml
 
 POLL = 0.25  # seconds between two looks at an answer that is waited for
@@ -83,7 +83,11 @@ class RelayModel:
             ToolCall(tool=call.tool, arguments=call.arguments, id=f"call_{number}")
             for number, call in enumerate(answer.tool_calls)
         )
-        return Reply(text=answer.text, tool_calls=calls, usage=_estimated(request, answer))
+        return Reply(
+            text=answer.text,
+            tool_calls=calls,
+            usage=estimated(request, answer.text, [call.model_dump() for call in answer.tool_calls]),
+        )
 
     def _answers(self, key: str) -> tuple[Path, ...]:
         return tuple(self.folder / f"{key}.answer.{suffix}" for suffix in ("txt", "yaml"))
@@ -140,10 +144,3 @@ def _read(path: Path) -> _Answer:
         return _Answer.model_validate(read_yaml(path))
     except (OSError, UnicodeError, UsageError, ValidationError) as error:
         raise BadReply(f"{path}: no answer can be read there ({error}); README.md beside it says how to") from error
-
-
-def _estimated(request: Request, answer: _Answer) -> Usage:
-    """Return tokens as a quarter of the characters: nobody counts them behind the files."""
-    asked = sum(len(message.content) for message in request.messages)
-    said = len(answer.text) + sum(len(str(call.arguments)) for call in answer.tool_calls)
-    return Usage(calls=1, prompt_tokens=ceil(asked / 4), completion_tokens=ceil(said / 4), usd=None, estimated=True)

@@ -18,12 +18,14 @@ from pydantic import BaseModel, ValidationError
 from agentsym.errors import OutputError, UsageError
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase, Reply, Request
+from agentsym.models.recording import prompts_of
 from agentsym.network.records import Message, Usage
 from agentsym.network.template import render
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
+RETRY_PROMPT = Path(__file__).with_name("retry.md")
 _CUT_OFF = "the answer was cut off at its longest length; answer in fewer words"
 _FENCED = re.compile(r"\A```(?:json)?[ \t]*\n(.*?)\n?```\Z", re.DOTALL | re.IGNORECASE)
 _CHECKED = {"type", "enum", "properties", "required", "additionalProperties", "items"}
@@ -82,7 +84,7 @@ async def ask(
                 raise OutputError(
                     f"{model.name} gave no usable answer{whom} in {attempt} attempts; the last one: {why}"
                 ) from error
-            request = _again(request, reply.text, why)
+            request = _again(request, reply.text, why, prompts_of(model))
 
 
 def parse_json(text: str, schema: Mapping[str, Any]) -> Any:
@@ -116,8 +118,10 @@ def parse_model(kind: type[M]) -> Callable[[str], M]:
     return parse
 
 
-def _again(request: Request, answer: str, error: str) -> Request:
-    template = Path(__file__).with_name("retry.md").read_text(encoding="utf-8").strip()
+def _again(request: Request, answer: str, error: str, prompts: Path | None) -> Request:
+    """Return the request with the refused answer and the retry prompt, which comes from `prompts` where that has it."""
+    own = RETRY_PROMPT if prompts is None else prompts / RETRY_PROMPT.name
+    template = (own if own.is_file() else RETRY_PROMPT).read_text(encoding="utf-8").strip()
     complaint = Message(role="user", content=render(template, {"error": error}))
     bad = Message(role="assistant", content=answer or "(no text)")  # some providers refuse an empty message
     return request.model_copy(update={"messages": (*request.messages, bad, complaint)})

@@ -1,15 +1,11 @@
-"""The doubles: strict about their script, honest about what they were asked, exact in what they replay."""
+"""The scripted double: strict about its script, and honest about what it was asked."""
 
 import asyncio
-import json
-from pathlib import Path
 
 import pytest
 
-from agentsym.errors import DataError, ModelError
+from agentsym.errors import ModelError
 from agentsym.models.doubles import (
-    RecordedModel,
-    Recorder,
     Rule,
     ScriptedModel,
     Unscripted,
@@ -79,56 +75,3 @@ def test_concurrent_calls_use_each_turn_once_and_their_peak_is_known() -> None:
         assert model.peak == 20
 
     assert run_virtual(main()).seconds == pytest.approx(20)
-
-
-async def test_a_recording_is_replayed_without_the_model(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    with ScriptedModel([lambda asked: f"{asked.messages[0].content}{asked.rollout} ça\u2028\n"]) as model:
-        recorder = Recorder(model, path)
-        asked = [request("a"), request("b"), request("a", rollout=1), request("a")]
-        live = [await recorder.complete(each) for each in asked]
-    assert path.read_text().count("\n") == 3
-    replay = RecordedModel(path)
-    assert [await replay.complete(each) for each in asked] == live
-
-
-async def test_a_recorder_goes_on_with_an_existing_file(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    for text in ("a", "b", "a"):
-        await Recorder(ScriptedModel(["hi"]), path).complete(request(text))
-    assert len(path.read_text().splitlines()) == 2
-
-
-async def test_an_unknown_request_names_the_nearest_recorded_one(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    recorder = Recorder(ScriptedModel(["hi"]), path)
-    for text in ("where is my parcel", "please refund my card at once", "cancel"):
-        await recorder.complete(request(text))
-    replay = RecordedModel(path)
-    with pytest.raises(ModelError, match=r"number 2 of 3: its message 1 \(user\) has '.*card.*', not '.*cards"):
-        await replay.complete(request("please refund my cards at once"))
-    with pytest.raises(ModelError, match="number 3 of 3: its rollout is 0, not 4"):
-        await replay.complete(request("cancel", rollout=4))
-    with pytest.raises(ModelError, match="number 3 of 3: it has 1 messages, not 2"):
-        await replay.complete(request("cancel", "now"))
-
-
-async def test_an_empty_recording_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    path.write_text("")
-    with pytest.raises(ModelError, match="empty"):
-        await RecordedModel(path).complete(request("a"))
-
-
-@pytest.mark.parametrize("line", ["no json", "[]", "{}", json.dumps({"request": {}, "reply": {"text": "x"}})])
-def test_a_broken_recording_names_file_and_line(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "run.jsonl"
-    good = {"request": request("a").model_dump(mode="json"), "reply": {"text": "x"}}
-    path.write_text(json.dumps(good) + "\n" + line + "\n")
-    with pytest.raises(DataError, match=r"run\.jsonl, line 2"):
-        RecordedModel(path)
-
-
-def test_a_missing_recording_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Recorder"):
-        RecordedModel(tmp_path / "none.jsonl")

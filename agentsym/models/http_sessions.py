@@ -1,0 +1,98 @@
+"""Pooled HTTP connections that close themselves with their event loop.
+
+A model is made once and asked from any loop, and nobody closes models; so each loop gets a session at first use, and
+the loop's own shutdown ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import urllib.request
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from yarl import URL
+
+
+class _Held(NamedTuple):
+    """A session and the generator that closes it when the loop ends its generators."""
+
+    session: ClientSession
+    keeper: AsyncGenerator[ClientSession, None]
+
+
+class Sessions:
+    """One session an event loop, all to one address.
+
+    The number of connections has no limit here: who calls limits the calls. A proxy of the environment is used, except
+    to this machine itself.
+
+    Args:
+        url: the address.
+        timeout: seconds for a whole request.
+        connect_timeout: seconds for making a connection.
+    """
+
+    def __init__(self, url: URL, *, timeout: float, connect_timeout: float) -> None:
+        self._url = url
+        self._timeout = ClientTimeout(total=timeout, sock_connect=min(timeout, connect_timeout))
+        self._held: dict[asyncio.AbstractEventLoop, _Held] = {}
+
+    async def get(self) -> ClientSession:
+        """Return the running loop's session, made at first use."""
+        loop = asyncio.get_running_loop()
+        held = self._held.get(loop)
+        if held is None:
+            await self._close_orphans()
+            held = self._held.get(loop)
+        if held is None:
+            keeper = self._keep(loop)
+            held = self._held[loop] = _Held(await anext(keeper), keeper)  # does not wait: nobody comes in between
+        return held.session
+
+    async def _keep(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[ClientSession, None]:
+        """Hold a session open until the loop shuts its asynchronous generators down."""
+        session = ClientSession(
+            connector=TCPConnector(limit=0),
+            timeout=self._timeout,
+            cookie_jar=DummyCookieJar(),
+            proxy=proxy_of(self._url),
+        )
+        try:
+            yield session
+        finally:
+            self._held.pop(loop, None)
+            await session.close()
+
+    async def _close_orphans(self) -> None:
+        """Close the sessions of loops that ended without shutting their generators down."""
+        for loop in [loop for loop in self._held if loop.is_closed()]:
+            if orphan := self._held.pop(loop, None):
+                await orphan.session.close()
+
+
+def is_loopback(url: URL) -> bool:
+    """Say whether an address is this machine's own."""
+    host = url.host or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_of(url: URL) -> URL | None:
+    """Return the environment's proxy for an address, with its login; none for this machine itself.
+
+    The session is not told to trust the environment: it would then look into `.netrc` at every request, and refuse to
+    send a key to a host that it finds there.
+    """
+    if is_loopback(url) or urllib.request.proxy_bypass(url.authority):
+        return None
+    given = urllib.request.getproxies().get(url.scheme)
+    if not given:
+        return None
+    return URL(given if "://" in given else f"http://{given}")

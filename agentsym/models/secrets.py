@@ -1,0 +1,51 @@
+"""Keeps keys out of what people read: texts of servers and errors are scrubbed of everything that looks like one.
+
+Providers echo keys and addresses in their complaints, and complaints end up in logs, reports and bug trackers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+PLACEHOLDER = "[secret]"
+_SHORTEST = 8  # characters; a shorter value is as likely a word
+_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_KEY")
+_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(shape, re.IGNORECASE), kept)
+    for shape, kept in (
+        (r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@", r"\g<1>[secret]@"),  # userinfo of a URL
+        (r"(\b(?:bearer|basic)\s+)[\w.~+/=*-]{8,}", r"\g<1>[secret]"),
+        (r"([?&;](?:[\w-]*(?:key|token|secret|signature|password))=)[^&\s\"'<>#]+", r"\g<1>[secret]"),
+        (r"(\b(?:api[_-]?key|x-api-key|access[_-]?token)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]{8,}", r"\g<1>[secret]"),
+        (r"\b(?:sk|pk|rk|gsk|xai|csk|nvapi|pplx|fw|hf|r8|tgp|ghp|gho|ghs|github_pat)[-_][\w*.-]{12,}", "[secret]"),
+        (r"\bAIza[\w-]{20,}", "[secret]"),
+        (r"\bAKIA[A-Z0-9]{12,}", "[secret]"),
+        (r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", "[secret]"),  # a JSON web token
+    )
+)
+
+
+def scrub(text: str) -> str:
+    """Return a text without the values of the environment's key variables and without what has the shape of a key."""
+    for value in _values():
+        text = text.replace(value, PLACEHOLDER)
+    for shape, kept in _SHAPES:
+        text = shape.sub(kept, text)
+    return text
+
+
+def excerpt(text: str, longest: int = 300) -> str:
+    """Return the beginning of a text on one line, scrubbed and at most `longest` characters long."""
+    line = " ".join(scrub(text[: 8 * longest]).split())  # scrubbed before it is cut: half a key is a secret too
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _values() -> list[str]:
+    """Return what must not be seen of the environment, longest first: one value may be part of another."""
+    found = {
+        value.strip()
+        for name, value in os.environ.items()
+        if name.upper().endswith(_NAMES) and len(value.strip()) >= _SHORTEST
+    }
+    return sorted(found, key=len, reverse=True)
