@@ -20,17 +20,18 @@ from agentsym import Agent
 from agentsym.errors import AgentsymError
 from agentsym.learning.dataset import Dataset
 from agentsym.learning.protocols import Row
+from agentsym.learning.recording import record_to
 from agentsym.learning.trainer import Trainer
-from agentsym.models.protocol import LanguageModel, Phase, Reply, Request
+from agentsym.models.protocol import LanguageModel
 from agentsym.models.resolve import resolve
 from agentsym.network.code import load_file
 from agentsym.network.parameters import Option
 from agentsym.store.store import Store
+from evals.recordings import check
 
 PIPELINE = Path(__file__).parents[1] / "pipelines" / "support_triage"
 TRAIN, VAL = 24, 16
 HIGHEST_START = 0.8
-COMPLAINT = "Your answer cannot be used:"
 
 
 class Kind(NamedTuple):
@@ -48,29 +49,6 @@ KINDS = {
     "teacher": Kind(student=False, steps=5, batch=8, seed=0),
     "student": Kind(student=True, steps=3, batch=6, seed=1),
 }
-
-
-class Attempts:
-    """Counts replies, and those that answer a complaint about the reply before."""
-
-    def __init__(self, recorder: Any = None) -> None:
-        self.replies: Counter[str] = Counter()
-        self.again: Counter[str] = Counter()
-        self._recorder = recorder
-
-    def record(self, model: str, request: Request, reply: Reply, *, phase: Phase, node: str) -> None:
-        """Count one reply of the language model, and pass it on to the recording."""
-        if model == "embedded":
-            return
-        self.replies[phase] += 1
-        self.again[phase] += request.messages[-1].content.startswith(COMPLAINT)
-        if self._recorder is not None:
-            self._recorder.record(model, request, reply, phase=phase, node=node)
-
-    def first_try(self) -> float:
-        """Return the share of answers that could be used as they first came."""
-        asked = self.replies.total() - self.again.total()
-        return 1.0 if not asked else 1.0 - min(asked, self.again.total()) / asked
 
 
 def few(rows: Sequence[Row], count: int, seed: int) -> tuple[Row, ...]:
@@ -106,10 +84,10 @@ def run(name: str, model: LanguageModel, *, recorder: Any = None) -> dict[str, A
     Raises:
         AgentsymError: the start is too good to show anything, or the run failed.
     """
-    kind, attempts = KINDS[name], Attempts(recorder)
+    kind = KINDS[name]
     agent = starting_agent(kind)
     data = {part: Dataset(agent).load(PIPELINE / "data" / f"{part}.jsonl") for part in ("train", "val")}
-    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/store.db") as store:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "store.db") as store:
         trainer = Trainer(
             agent,
             few(data["train"], TRAIN, kind.seed),
@@ -124,7 +102,7 @@ def run(name: str, model: LanguageModel, *, recorder: Any = None) -> dict[str, A
             concurrency=32,
             cache=False,
             store=store,
-            recorder=attempts,
+            recorder=recorder,
             watch=_check_start,
         )
         trained = trainer.fit()
@@ -136,9 +114,7 @@ def run(name: str, model: LanguageModel, *, recorder: Any = None) -> dict[str, A
         "val": {"before": before, "after": after, "gain": after - before},
         "steps": len(trained.steps),
         "accepted": trained.accepted,
-        "replies": dict(attempts.replies),
-        "asked_again": dict(attempts.again),
-        "parsed_at_first_try": attempts.first_try(),
+        "calls": {phase: usage.calls for phase, usage in trained.ledger.by_phase().items()},
         "version": trained.best.version,
         "status": trained.status,
     }
@@ -162,18 +138,18 @@ def main() -> None:
     parser.add_argument("--how", default="", help="how the replies were made: a line for the recording")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
     options = parser.parse_args()
-    recorder = None
-    if options.record:
-        from agentsym.models.recording import Recorder
-
-        recorder = Recorder(options.record, how=options.how)
+    recorder = record_to(options.record, how=options.how) if options.record else None
     figures = run(options.kind, resolve(options.model), recorder=recorder)
+    if options.record:
+        figures["recording"] = check(options.record)
     if options.json:
         print(json.dumps(figures, indent=1))
         return
     val = figures["val"]
     print(f"{figures['model']} as {figures['kind']}: validation {val['before']:.3f} -> {val['after']:.3f}")
-    print(f"{sum(figures['replies'].values())} replies, {figures['parsed_at_first_try']:.1%} parsed at the first try")
+    if options.record:
+        made = figures["recording"]
+        print(f"{made['calls']} replies, {made['parsed_at_first_try']:.1%} could be used as they first came")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agentsym.learning.gate import AlwaysGate, PaperGate, StrictGate, ValidatedGate
     from agentsym.learning.metrics import evaluate, load_metric
     from agentsym.learning.optimizers.prompt import PromptOptimizer
+    from agentsym.learning.recording import record_to
     from agentsym.learning.run import Run
     from agentsym.learning.sampler import EpochSampler, ReplacementSampler
     from agentsym.learning.settings import Settings
@@ -31,6 +32,7 @@ _PLACES = {
     "evaluate": "metrics",
     "load_metric": "metrics",
     "PromptOptimizer": "optimizers.prompt",
+    "record_to": "recording",
     "Run": "run",
     "EpochSampler": "sampler",
     "ReplacementSampler": "sampler",
@@ -57,6 +59,7 @@ __all__ = [
     "ValidatedGate",
     "evaluate",
     "load_metric",
+    "record_to",
 ]
 
 

@@ -54,7 +54,7 @@ class Door:
         ledger: the account to write to; None for a new one.
         retry: when a request is sent again; None for the usual policy.
         prices: what models cost; None for those of the environment.
-        recorder: is shown every answer; None for none.
+        recorder: is shown every answer of a remote model; None for none.
     """
 
     def __init__(
@@ -104,9 +104,8 @@ class Door:
         if self.budget.bounds_replies and request.max_tokens is None:
             request = request.model_copy(update={"max_tokens": REPLY_TOKENS})
         if not model.remote:
-            reply = await self._answer(model, request, phase, node, on_text)
-        else:
-            reply = await self._answer_once(model, request, phase, node, on_text)
+            return await self._answer(model, request, phase, node, on_text)
+        reply = await self._answer_once(model, request, phase, node, on_text)
         if self.recorder is not None:
             self.recorder.record(model.name, request, reply, phase=phase, node=node)
         return reply

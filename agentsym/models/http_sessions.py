@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import urllib.request
+import weakref
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
@@ -39,6 +40,8 @@ class Sessions:
         self._url = url
         self._timeout = ClientTimeout(total=timeout, sock_connect=min(timeout, connect_timeout))
         self._held: dict[asyncio.AbstractEventLoop, _Held] = {}
+        # A model may be forgotten while its loop runs on; what is held must not refer to it, or it never would be.
+        weakref.finalize(self, _end_all, self._held).atexit = False
 
     async def get(self) -> ClientSession:
         """Return the running loop's session, made at first use."""
@@ -48,29 +51,37 @@ class Sessions:
             await self._close_orphans()
             held = self._held.get(loop)
         if held is None:
-            keeper = self._keep(loop)
+            keeper = _keep(loop, self._held, self._timeout, proxy_of(self._url))
             held = self._held[loop] = _Held(await anext(keeper), keeper)  # does not wait: nobody comes in between
         return held.session
-
-    async def _keep(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[ClientSession, None]:
-        """Hold a session open until the loop shuts its asynchronous generators down."""
-        session = ClientSession(
-            connector=TCPConnector(limit=0),
-            timeout=self._timeout,
-            cookie_jar=DummyCookieJar(),
-            proxy=proxy_of(self._url),
-        )
-        try:
-            yield session
-        finally:
-            self._held.pop(loop, None)
-            await session.close()
 
     async def _close_orphans(self) -> None:
         """Close the sessions of loops that ended without shutting their generators down."""
         for loop in [loop for loop in self._held if loop.is_closed()]:
             if orphan := self._held.pop(loop, None):
                 await orphan.session.close()
+
+
+async def _keep(
+    loop: asyncio.AbstractEventLoop,
+    held: dict[asyncio.AbstractEventLoop, _Held],
+    timeout: ClientTimeout,
+    proxy: URL | None,
+) -> AsyncGenerator[ClientSession, None]:
+    """Hold a session open until the loop shuts its asynchronous generators down, or the model is forgotten."""
+    session = ClientSession(connector=TCPConnector(limit=0), timeout=timeout, cookie_jar=DummyCookieJar(), proxy=proxy)
+    try:
+        yield session
+    finally:
+        held.pop(loop, None)
+        await session.close()
+
+
+def _end_all(held: dict[asyncio.AbstractEventLoop, _Held]) -> None:
+    """Let each running loop close its session; called from whatever thread forgets the model."""
+    for loop, (_, keeper) in list(held.items()):
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(loop.create_task, keeper.aclose())
 
 
 def is_loopback(url: URL) -> bool:

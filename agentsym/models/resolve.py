@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentsym.models.providers import Provider
 
 TIMEOUT_VARIABLE = "AGENTSYM_TIMEOUT"
-_KINDS = "embedded, relay:FOLDER, recorded:FILE, PROVIDER/MODEL, litellm:PROVIDER/MODEL"
+_KINDS = "embedded, relay:FOLDER, recorded:FOLDER, PROVIDER/MODEL, litellm:PROVIDER/MODEL"
 
 
 def resolve(name: str | LanguageModel) -> LanguageModel:
@@ -69,7 +69,7 @@ def timeout() -> float:
 
 def _on_disk(kind: str, place: str) -> LanguageModel:
     if not place:
-        raise UsageError(f"{kind}: names no {'folder' if kind == 'relay' else 'file'}; write {kind}:PATH")
+        raise UsageError(f"{kind}: names no folder; write {kind}:PATH")
     if kind == "relay":
         from agentsym.models.relay import RelayModel
 

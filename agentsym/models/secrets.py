@@ -15,10 +15,16 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(shape, re.IGNORECASE), kept)
     for shape, kept in (
         (r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@", r"\g<1>[secret]@"),  # userinfo of a URL
-        (r"(\b(?:bearer|basic)\s+)[\w.~+/=*-]{8,}", r"\g<1>[secret]"),
-        (r"([?&;](?:[\w-]*(?:key|token|secret|signature|password))=)[^&\s\"'<>#]+", r"\g<1>[secret]"),
+        (r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+)[\w.~+/=*-]+", r"\g<1>[secret]"),
+        (r"(\b(?:bearer|basic)\s+)(?=[\w.~+/=*-]*[\d*])[\w.~+/=*-]{12,}", r"\g<1>[secret]"),
+        (r"([?&;](?:[\w-]*[_-])?(?:api)?(?:key|token|secret|signature|password)=)[^&\s\"'<>#]+", r"\g<1>[secret]"),
         (r"(\b(?:api[_-]?key|x-api-key|access[_-]?token)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]{8,}", r"\g<1>[secret]"),
-        (r"\b(?:sk|pk|rk|gsk|xai|csk|nvapi|pplx|fw|hf|r8|tgp|ghp|gho|ghs|github_pat)[-_][\w*.-]{12,}", "[secret]"),
+        (r"\bsk-[\w*.-]{12,}", "[secret]"),
+        (
+            r"\b(?:sk|pk|rk|gsk|xai|csk|nvapi|pplx|fw|hf|r8|tgp|ghp|gho|ghs|github_pat)[-_]"
+            r"(?=[\w*.-]*[\d*])[\w*.-]{12,}",  # a digit, or one that is starred out: prose has neither
+            "[secret]",
+        ),
         (r"\bAIza[\w-]{20,}", "[secret]"),
         (r"\bAKIA[A-Z0-9]{12,}", "[secret]"),
         (r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", "[secret]"),  # a JSON web token

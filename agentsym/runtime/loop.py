@@ -70,6 +70,7 @@ class LoopThread:
         try:
             self._loop.run_forever()
         finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # closes clients' connections
             threads.shutdown(wait=False)
             self._loop.close()
 

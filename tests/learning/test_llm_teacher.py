@@ -11,7 +11,7 @@ from agentsym.errors import OutputError, UsageError
 from agentsym.learning.backward import backward
 from agentsym.learning.optimizers.prompt import PromptOptimizer
 from agentsym.learning.protocols import Evidence, Row, Task, Tried, Verdict
-from agentsym.learning.teacher import views
+from agentsym.learning.teacher import prompt_files, views
 from agentsym.learning.teacher.llm import gradient_messages, loss_messages, update_messages
 from agentsym.learning.teacher.replies import edits_form, gradient_form, schema_of
 from agentsym.models.door import Door
@@ -20,7 +20,7 @@ from agentsym.network.edits import AddItem, DropItem, ReplaceItem, SetParameter
 from agentsym.network.fields import Choice
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, PromptNode, as_tool
-from agentsym.network.parameters import Number, Text
+from agentsym.network.parameters import Number, Option, Text
 from agentsym.network.records import Gradient, LossReport, Step, Trajectory
 from agentsym.network.template import variables
 from tests.learning.runs import (
@@ -174,7 +174,7 @@ async def test_earlier_errors_history_and_limits_are_quoted_and_the_call_is_the_
 
 
 def test_each_kind_has_its_own_prompt_and_all_share_how_to_read_gradients() -> None:
-    shared = views.blocks("reading_gradients")[""]
+    shared = prompt_files.blocks("reading_gradients")[""]
     kinds = ("instructions", "rules", "choices/intent", "examples")
     systems = [update_messages(task(kind))[0].content for kind in kinds]
     assert all(shared in system for system in systems) and len(set(systems)) == 4
@@ -428,3 +428,16 @@ def test_an_update_is_told_that_it_is_alone_and_how_close_to_go_to_its_limits() 
     assert "filling an empty one is free" in told["choices/intent"] and "A made-up edit" in told["examples"]
     others = user(update_messages(task("rules")))
     assert "`triage/examples` (examples, read only)" in others and "editable)" not in others
+
+
+@pytest.mark.parametrize(("student", "told"), [("embedded", True), ("openai/gpt-4.1", False), ("", False)])
+def test_who_writes_for_a_reader_that_understands_no_sentences_is_told_so(student: str, told: bool) -> None:
+    heading, reads = "# Who reads the prompt", "a program that compares words, not by a language model"
+    text = "\n".join(message.content for message in update_messages(task("rules"), student=student))
+    assert (heading in text, reads in text) == (told, told)
+
+
+def test_a_node_that_names_its_own_model_is_written_for_that_one() -> None:
+    (node, *_) = TRIAGE.nodes
+    other = TRIAGE.replace(nodes=(node.with_weight("model", Option("embedded", learnable=False)), *TRIAGE.nodes[1:]))
+    assert views.reader(other, "triage", "openai/gpt-4.1") == views.reader(TRIAGE, "triage", "embedded") != ""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentsym.errors import DataError, UsageError
-from agentsym.learning.metrics import METRICS, evaluate, exact_match, f1, load_metric, normalise
+from agentsym.learning.metrics import METRICS, Watched, evaluate, exact_match, f1, load_metric, normalise, source_of
 from agentsym.learning.protocols import Row, Verdict
 
 ROW = Row(id="t-7", inputs={"message": "Where is it?"}, expected={"intent": "refund"}, source="train.jsonl:12")
@@ -130,6 +130,43 @@ async def test_a_metric_that_raises_fails_the_example_and_says_which() -> None:
     verdict = await evaluate(load_metric(lambda data, output: output["missing"]), ROW, {})
     assert verdict.score == 0.0
     assert "row 't-7' (train.jsonl:12): KeyError: 'missing'" in verdict.text
+
+
+async def test_a_metric_that_fails_is_told_of_once_and_refused_when_it_fails_on_a_whole_batch() -> None:
+    said: list[str] = []
+    watched = Watched(load_metric(lambda data, output: output["missing"]), said.append)
+    assert (await evaluate(watched, ROW, {"missing": 1.0})).score == 1.0
+    assert (await evaluate(watched, ROW, {})).score == 0.0
+    assert (await evaluate(watched, ROW, {})).score == 0.0
+    watched.end_batch()
+    (warning,) = said
+    assert "row 't-7' (train.jsonl:12): KeyError: 'missing' (at test_metrics.py:" in warning
+    await evaluate(watched, ROW, {})
+    watched.end_batch()  # one row alone says little of a metric that has worked
+    for _ in range(2):
+        await evaluate(watched, ROW, {})
+    with pytest.raises(DataError, match=r"it failed on every row \(2 of 2\)"):
+        watched.end_batch()
+    watched.end_batch()
+
+
+async def test_a_metric_that_has_never_worked_is_refused_after_a_single_row() -> None:
+    watched = Watched(load_metric(lambda data, output: output["missing"]), print)
+    await evaluate(watched, ROW, {})
+    with pytest.raises(DataError):
+        watched.end_batch()
+
+
+def test_the_source_of_a_metric_is_its_whole_file(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def score(row, output):\n    return half()\n\ndef half():\n    return 0.5\n")
+    first = source_of(load_metric("own.py:score", tmp_path))
+    assert first == source_of(load_metric("own.py:score", tmp_path))
+    (tmp_path / "own.py").write_text("def score(row, output):\n    return half()\n\ndef half():\n    return 0.25\n")
+    assert source_of(load_metric("own.py:score", tmp_path)) != first
+    assert source_of(load_metric("exact")) == ""
+    one = load_metric(lambda data, output: 1.0)
+    other = load_metric(lambda data, output: 0.0)
+    assert source_of(one) != source_of(other)
 
 
 @pytest.mark.parametrize("found", [None, "0.5", 1.5, -0.1, math.nan, (0.5,), (0.5, 1), {"score": 1}])

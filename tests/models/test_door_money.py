@@ -19,6 +19,7 @@ from agentsym.errors import (
     UsageError,
 )
 from agentsym.models.budget import REPLY_TOKENS, Budget
+from agentsym.models.cache import ResponseCache
 from agentsym.models.door import Door
 from agentsym.models.doubles import Rule, ScriptedModel
 from agentsym.models.prices import Prices
@@ -215,14 +216,16 @@ def test_who_was_told_half_an_answer_is_not_told_another_one() -> None:
     run_virtual(main())
 
 
-async def test_a_recorder_sees_every_answer_that_a_caller_got() -> None:
+async def test_a_recorder_sees_every_answer_of_remote_models_the_cached_ones_too(tmp_path: Path) -> None:
     seen: list[tuple[str, str, str]] = []
 
     class Seen:
         def record(self, model: str, request: Request, reply: Reply, *, phase: Phase, node: str) -> None:
             seen.append((model, reply.text, node))
 
-    door = Door(recorder=Seen())
-    for remote in (True, False):
+    cache = ResponseCache(tmp_path / "cache.db")
+    door = Door(recorder=Seen(), cache=cache)
+    for remote in (True, True, False):
         await door.complete(ScriptedModel(["hi"], remote=remote), request(), phase="forward", node="triage")
     assert seen == [("scripted", "hi", "triage")] * 2
+    cache.close()

@@ -43,7 +43,17 @@ def test_what_has_the_shape_of_a_key_is_taken_out(text: str) -> None:
     assert PLACEHOLDER in scrub(text)
 
 
-@pytest.mark.parametrize("text", ["see https://host/v1?page=2", "the key is missing", "ask-me-anything-you-like"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see https://host/v1?page=2",
+        "the key is missing",
+        "ask-me-anything-you-like",
+        "give basic information and show the bearer certificate",
+        "the columns pk_customer_identifier and hf_dataset_name_col",
+        "https://host/search?monkey=business",
+    ],
+)
 def test_plain_text_stays(text: str) -> None:
     assert scrub(text) == text
 

@@ -20,7 +20,12 @@ EMBEDDED = "embedded"
 
 
 def choose_teacher(
-    teacher: str | LanguageModel | Teacher | None, door: Door, *, judge: str = "", scores: bool = False
+    teacher: str | LanguageModel | Teacher | None,
+    door: Door,
+    *,
+    judge: str = "",
+    scores: bool = False,
+    student: str = "",
 ) -> Teacher:
     """Return the teacher; None is `AGENTSYM_TEACHER`, else the embedded one.
 
@@ -29,6 +34,7 @@ def choose_teacher(
         door: the door that a language model is asked through.
         judge: what a language model looks for when it scores.
         scores: whether the teacher must score, since there is no metric.
+        student: name of the model that the prompts are written for.
 
     Raises:
         UsageError: the embedded teacher cannot judge.
@@ -46,4 +52,4 @@ def choose_teacher(
         teacher = resolve(teacher)
     if hasattr(teacher, "propose"):
         return cast(Teacher, teacher)
-    return LLMTeacher(teacher, door, judge=judge)
+    return LLMTeacher(teacher, door, judge=judge, student=student)

@@ -6,6 +6,7 @@ It asks for forms that offer only what is legal, and everything it asks is in th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from agentsym.errors import ModelError, NetworkError, Unavailable
@@ -14,6 +15,7 @@ from agentsym.learning.loss import from_ten
 from agentsym.learning.merge import MergedGradient, merge, shorten
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.learning.teacher import views
+from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.learning.teacher.replies import (
     Form,
     LossReply,
@@ -25,6 +27,7 @@ from agentsym.learning.teacher.replies import (
 )
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase, Request
+from agentsym.models.recording import prompts_of
 from agentsym.models.structured import ask, parse_model
 from agentsym.network.edits import Edit
 from agentsym.network.network import Network
@@ -32,7 +35,7 @@ from agentsym.network.records import Gradient, LossReport, Message, Step, Sugges
 from agentsym.network.template import render
 
 RETRIES = 3
-_PROMPTS = {"text": "instructions", "rules": "rules", "choices": "choices", "examples": "examples"}
+_SYSTEM = {"text": "instructions", "rules": "rules", "choices": "choices", "examples": "examples"}
 
 
 class LLMTeacher:
@@ -47,6 +50,9 @@ class LLMTeacher:
         samples: how often a run is judged where no metric scores it; the score is the mean.
         judge: what to look for when a run is judged (a rubric), in the user's words.
         demonstrations: worked judgements that replace those of the loss prompt, as Markdown.
+        student: name of the model that runs the prompts; whoever writes for the embedded one is told how it reads.
+        prompts: a folder like the shipped `prompts`; None: the model's own where it has them (a recording has those
+            that it was made with), else the shipped ones.
     """
 
     def __init__(
@@ -60,6 +66,8 @@ class LLMTeacher:
         samples: int = 1,
         judge: str = "",
         demonstrations: str | None = None,
+        student: str = "",
+        prompts: Path | None = None,
     ) -> None:
         self.model = model
         self.door = door
@@ -69,6 +77,8 @@ class LLMTeacher:
         self.samples = samples
         self.judge = judge
         self.demonstrations = demonstrations
+        self.student = student
+        self.prompts = prompts_of(model) if prompts is None else prompts
 
     @property
     def name(self) -> str:
@@ -91,7 +101,9 @@ class LLMTeacher:
             OutputError: when there is no legal answer after the retries.
         """
         form = LossReply if verdict.score is not None else ScoredLossReply
-        messages = loss_messages(network, trajectory, row, verdict, self.judge, self.demonstrations)
+        messages = loss_messages(
+            network, trajectory, row, verdict, self.judge, self.demonstrations, prompts=self.prompts
+        )
         request = _request(messages, form, self.temperature_loss)
         samples = self.samples if verdict.score is None else 1
         answers = await together(
@@ -131,9 +143,10 @@ class LLMTeacher:
         steps = {item.index: item for item in trajectory.steps}
         parents = {index: views.title(steps[index]) for index in parents_of(step)}
         form = gradient_form(list(learnable_at(network, step.node)), parents)
-        request = _request(
-            gradient_messages(network, trajectory, step, loss, messages, lr), form, self.temperature_gradient
+        asked = gradient_messages(
+            network, trajectory, step, loss, messages, lr, student=self.student, prompts=self.prompts
         )
+        request = _request(asked, form, self.temperature_gradient)
         known: dict[str, Any] = {
             "example_id": loss.example_id,
             "step": step.index,
@@ -168,7 +181,9 @@ class LLMTeacher:
         """
         node, _ = views.node_at(task.network, task.node)
         form = edits_form(node, task.network.parameter(task.parameter))
-        request = _request(update_messages(task), form, self.temperature_optimizer)
+        request = _request(
+            update_messages(task, student=self.student, prompts=self.prompts), form, self.temperature_optimizer
+        )
 
         def parse(text: str) -> tuple[Edit, ...]:
             reply: Any = parse_model(form)(text)
@@ -190,9 +205,11 @@ def loss_messages(
     verdict: Verdict,
     judge: str = "",
     demonstrations: str | None = None,
+    *,
+    prompts: Path | None = None,
 ) -> tuple[Message, ...]:
     """Render the loss prompt: labels and score have a place in it only where there are any."""
-    parts = views.blocks("loss")
+    parts = blocks("loss", prompts)
     labels = "labeled" if row.expected else "unlabeled"
     if verdict.score is None:
         scoring = render(parts["scoring: judge"], {"full_mark": parts[f"full mark: {labels}"]})
@@ -216,6 +233,7 @@ def loss_messages(
             "labels": _slot(parts["labels"], "labels", views.labels(network)),
             "expected": _slot(parts["expected"], "expected", expected),
         },
+        prompts,
         critics=False,
     )
 
@@ -227,9 +245,12 @@ def gradient_messages(
     loss: LossReport,
     messages: Sequence[str],
     lr: float,
+    *,
+    student: str = "",
+    prompts: Path | None = None,
 ) -> tuple[Message, ...]:
     """Render the gradient prompt of one step; without steps before it, nothing in the prompt speaks of any."""
-    parts = views.blocks("gradient")
+    parts = blocks("gradient", prompts)
     steps = {item.index: item for item in trajectory.steps}
     before = [steps[index] for index in parents_of(step)]
     after = [item for item in trajectory.steps if step.index in parents_of(item)]
@@ -263,14 +284,16 @@ def gradient_messages(
             "previous": _slot(parts["previous"], "previous", views.outputs(network, before, with_values=True)),
             "next": _slot(parts["next"], "next", views.outputs(network, after, with_values=False)),
             "components": views.components(network, paths, editable),
+            "reader": _reader(parts, network, step.node, student, prompts),
             "tools": _slot(parts["tools"], "tools", tools),
         },
+        prompts,
     )
 
 
-def update_messages(task: Task) -> tuple[Message, ...]:
+def update_messages(task: Task, *, student: str = "", prompts: Path | None = None) -> tuple[Message, ...]:
     """Render the update prompt of one component; the same batch gives the same bytes in whatever order it comes."""
-    network, parts = task.network, views.blocks("update")
+    network, parts = task.network, blocks("update", prompts)
     parameter = network.parameter(task.parameter)
     evidence = sorted(task.evidence, key=lambda item: (item.loss.score, item.row.id, item.trajectory.id))
     merged = merge(evidence).get(task.node, MergedGradient(node=task.node))
@@ -279,13 +302,14 @@ def update_messages(task: Task) -> tuple[Message, ...]:
     limits = [f"Learning rate {task.lr:.2g}: {views.phrase(task.lr)}", *task.limits]
     history = views.quoted("history", views.bullets(map(str, task.history))) if task.history else ""
     return _messages(
-        {**parts, "system": views.blocks(_PROMPTS[parameter.kind])["system"]},
+        {**parts, "system": blocks(_SYSTEM[parameter.kind], prompts)["system"]},
         {
-            "reading": views.blocks("reading_gradients")[""],
+            "reading": blocks("reading_gradients", prompts)[""],
             "placeholder": "{{field}}",
             "path": task.parameter,
             "agent": views.agent(network),
             "node": views.node(network, task.node),
+            "reader": _reader(parts, network, task.node, student, prompts),
             "role": f": {parameter.role}." + views.bounds(parameter) if parameter.role else views.bounds(parameter),
             "value": views.quoted(task.parameter, views.value(parameter)),
             "others": views.components(network, others, (), 1_000),
@@ -298,6 +322,7 @@ def update_messages(task: Task) -> tuple[Message, ...]:
             "right": _slot(parts["right"], "right", visits.right()),
             "errors": _slot(parts["errors"], "errors", views.bullets(task.errors)),
         },
+        prompts,
     )
 
 
@@ -305,9 +330,11 @@ def _request(messages: tuple[Message, ...], form: Form, temperature: float) -> R
     return Request(messages=messages, schema_=schema_of(form), temperature=temperature)
 
 
-def _messages(parts: Mapping[str, str], values: Mapping[str, str], *, critics: bool = True) -> tuple[Message, ...]:
+def _messages(
+    parts: Mapping[str, str], values: Mapping[str, str], prompts: Path | None, *, critics: bool = True
+) -> tuple[Message, ...]:
     """Fill both parts; what is said of quoted text names critics and shortening only where there are any."""
-    user, data = render(parts["user"], values).strip(), views.blocks("data")
+    user, data = render(parts["user"], values).strip(), blocks("data", prompts)
     about = {
         "records": data["records: critics" if critics else "records"],
         "critics": "\n" + data["critics"] if critics else "",
@@ -315,6 +342,12 @@ def _messages(parts: Mapping[str, str], values: Mapping[str, str], *, critics: b
     }
     system = render(parts["system"], {**values, "data": render(data[""], about)}).strip()
     return Message(role="system", content=system), Message(role="user", content=user)
+
+
+def _reader(parts: Mapping[str, str], network: Network, node_id: str, student: str, prompts: Path | None) -> str:
+    """Return the section on who reads the node's prompt; a recording from before there was one has none."""
+    text = views.reader(network, node_id, student, prompts)
+    return _slot(parts["reader"], "reader", text) if text else ""
 
 
 def _slot(part: str, name: str, text: str) -> str:

@@ -10,21 +10,20 @@ import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from agentsym.learning.backward import parents_of
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import MergedGradient, bounded, fit, shorten
 from agentsym.learning.protocols import Evidence
+from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.network.fields import Field
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, AnyNode, PromptNode, Tool
 from agentsym.network.parameters import Choices, Examples, Number, Option, Parameter, Rules, Text
 from agentsym.network.records import LossReport, Step, ToolCall, Trajectory
 
-_BLOCK = re.compile(r"^<!-- (.+) -->\n", re.MULTILINE)
 _TAG = re.compile(r"<(?=\s*/?\s*data\b)", re.IGNORECASE)
 FIELD_CHARS = 4_000
 RUN_CHARS = 24_000
@@ -32,15 +31,16 @@ VISIT_CHARS = 150
 RIGHT_PER_LABEL, RIGHT = 3, 24
 
 
-@cache
-def blocks(name: str) -> Mapping[str, str]:
-    """Return the parts of a prompt file by name; a file without marks is one part without name."""
-    text = files("agentsym.learning.teacher").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
-    first, *marked = _BLOCK.split(text)
-    return {
-        "": first.strip("\n"),
-        **{mark: body.rstrip("\n") for mark, body in zip(marked[::2], marked[1::2], strict=True)},
-    }
+def reader(network: Network, node_id: str, student: str, prompts: Path | None = None) -> str:
+    """Return how the model reads that runs a prompt node, where that is not as a language model does; else nothing."""
+    node, _ = node_at(network, node_id)
+    if not isinstance(node, PromptNode):
+        return ""
+    own = node.parameters.get("model")
+    name = own.value if isinstance(own, Option) else student
+    if prompts is not None and not (prompts / "readers.md").is_file():
+        return ""  # a recording from before there was one
+    return blocks("readers", prompts).get(name, "")
 
 
 def quoted(name: str, text: str) -> str:
