@@ -19,8 +19,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from evals.openai_server import Server
+from evals.openai_server.brains import BRAINS
+
 ROOT = Path(__file__).parents[2]
-RUN = ("README.md", "docs/quickstart.md", "docs/low_level.md", "docs/concepts.md")
+RUN = ("README.md", "docs/quickstart.md", "docs/low_level.md", "docs/concepts.md", "docs/models.md")
 PAGES = (*RUN, "docs/architecture.md", "docs/other_frameworks.md", "CHANGELOG.md")
 SKIPPED = {
     "pip ": "it installs packages; tests/test_packaging.py builds the wheel and looks into it",
@@ -190,9 +193,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A provider's double: whatever model a page names there is the embedded reader behind real HTTP."""
+    with Server(BRAINS["reader"]()) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        yield
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", RUN)
-def test_a_page_does_what_it_says(page: str, folder: Path) -> None:
+def test_a_page_does_what_it_says(page: str, folder: Path, provider: None) -> None:
     reader = Reader(folder)
     for block in blocks(page):
         reader.follow(block)
