@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from agentsym.cli import diff, new, optimize, run, runs, show
 from agentsym.cli import eval as evaluation
-from agentsym.cli.screen import guarded
+from agentsym.cli.screen import guarded, silence
 from agentsym.errors import RunStopped
 
 __all__ = ["app"]
@@ -31,11 +31,14 @@ class _Commands(TyperGroup):
         sys.exit(guarded(lambda: run(given, *rest, **extra), as_json="--json" in given))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; typer would swallow a Ctrl-C that no command has taken care of."""
+        """Run the command; typer would swallow a Ctrl-C that no command has seen to, and fail where a pipe closes."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise RunStopped("interrupted; nothing was saved") from error
+        except BrokenPipeError:
+            silence(sys.stdout)
+            return 0
 
 
 app = typer.Typer(

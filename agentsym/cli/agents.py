@@ -81,14 +81,14 @@ def check_models(found: Found, student: str | None) -> str:
         UsageError: nobody answers for one of them.
     """
     from agentsym.models.resolve import resolve
-    from agentsym.network.parameters import Option
 
     name = student or os.environ.get("AGENTSYM_STUDENT") or EMBEDDED
     resolve(name)
-    for path, parameter in found.agent.parameters().items():
-        if path.endswith("/model") and isinstance(parameter, Option):
-            resolve(parameter.value)
-    tuned = found.agent.tuned_with.get("student", name)
+    from agentsym.learning.evaluation import models_named
+
+    for model in models_named(found.agent):
+        resolve(model)
+    tuned = found.agent.tuned_with.get("student", name).partition(" at ")[0]
     if tuned != name:
         warn(f"{found.name} was tuned with the student {tuned}; {name} may do worse with its prompts")
     return name

@@ -1,4 +1,4 @@
-"""`agentsym optimize --dry-run`: what would run, and how many model calls it would make at most.
+"""`agentsym optimize --dry-run`: what would run, how many model calls it would make at most, and what they may cost.
 
 Data and agent are read and checked as for a run; no model is asked and nothing is written.
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentsym.cli.screen import emit, number, screen, span
+from agentsym.cli.screen import count, dollars, emit, number, screen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentsym.cli.agents import Found
-    from agentsym.cli.plan import Caps, Plan
+    from agentsym.cli.caps import Caps
+    from agentsym.cli.plan import Plan
     from agentsym.learning.trainer import Trainer
+    from agentsym.models.protocol import Phase
+    from agentsym.network.records import Usage
 
 
 def show_plan(plan: Plan, found: Found, caps: Caps, as_json: bool) -> None:
@@ -23,18 +28,21 @@ def show_plan(plan: Plan, found: Found, caps: Caps, as_json: bool) -> None:
     check_destination(plan, found)
     document = _document(plan, plan.trainer(found, caps, None, Progress(0)), caps)
     if as_json:
-        return emit(document)
+        emit(document)
+        return
     console = screen()
+    most = count(document["calls_in_all"], "model call")
     lines = {
         "agent": f"{document['agent']} ({document['version'][:12]}): {', '.join(document['nodes'])}",
-        "rows": ", ".join(f"{count} {name}" for name, count in document["rows"].items()),
+        "rows": ", ".join(f"{number(size)} {name}" for name, size in document["rows"].items()),
         "models": f"student {document['student']}, teacher {document['teacher']}",
         "metric": document["metric"] or "the teacher's judgement",
         "optimizer": f"{document['optimizer']}, gate {document['gate']}",
-        "steps": f"at most {document['steps']}, of {document['batch']} rows",
-        "calls": ", ".join(f"{phase} {number(count)}" for phase, count in document["calls"].items() if count),
-        "in all": f"at most {number(document['calls_in_all'])} model calls{_free(plan)}; retries and tool calls on top",
-        "caps": _caps(caps),
+        "steps": f"at most {document['steps']}, of {count(document['batch'], 'row')}",
+        "calls": ", ".join(f"{phase} {number(calls)}" for phase, calls in document["calls"].items() if calls),
+        "in all": f"at most {most}{_free(plan)}; retries and tool calls on top",
+        **({} if _free(plan) else {"tokens": _tokens(document)}),
+        "caps": str(caps),
         "out": document["out"],
     }
     for name, text in lines.items():
@@ -42,25 +50,23 @@ def show_plan(plan: Plan, found: Found, caps: Caps, as_json: bool) -> None:
 
 
 def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
-    from agentsym.learning.estimate import estimate_calls
-    from agentsym.learning.teacher.choose import choose_teacher
-    from agentsym.models.door import Door
+    from agentsym.learning.estimate import estimate_calls, estimate_usage
 
-    judged = trainer.parts.evaluator.metric is None
-    teacher = choose_teacher(plan.teacher, Door(), judge=plan.judge, scores=judged)
-    reads_all = bool(getattr(teacher, "reads_all_rows", False))
+    parts, train = trainer.parts, trainer.sets.train
+    judged = parts.evaluator.metric is None
     rows = {name: len(held) for name, held in trainer.sets.all()}
-    batch = len(trainer.parts.sampler.batch(trainer.sets.train, 0))
+    batch = len(parts.sampler.batch(train, 0))
     calls = estimate_calls(
         trainer.agent,
         rows,
         batch,
         trainer.settings,
-        lr=trainer.parts.lr,
-        looks_at=trainer.parts.gate.looks_at,
-        teacher_asks=not reads_all,
+        lr=parts.lr,
+        looks_at=parts.gate.looks_at,
+        teacher_asks=not getattr(parts.teacher, "reads_all_rows", False),
         judged=judged,
     )
+    usage = _priced(trainer, estimate_usage(trainer.agent, train, batch, calls, judged=judged))
     return {
         "agent": trainer.agent.name,
         "version": trainer.agent.version,
@@ -70,27 +76,49 @@ def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
         "teacher": plan.teacher,
         "metric": plan.metric,
         "optimizer": plan.optimizer,
-        "gate": plan.gate or type(trainer.parts.gate).__name__.removesuffix("Gate").lower(),
+        "gate": plan.gate or type(parts.gate).__name__.removesuffix("Gate").lower(),
         "steps": trainer.settings.steps,
         "batch": batch,
         "settings": trainer.settings.model_dump(mode="json"),
         "calls": calls,
         "calls_in_all": sum(calls.values()),
-        "caps": {"max_calls": caps.max_calls, "max_seconds": caps.max_seconds, "concurrency": caps.concurrency},
+        "tokens": {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens},
+        "tokens_in_all": usage.tokens,
+        "usd": usage.usd,
+        "caps": caps._asdict(),
         "out": str(plan.destination("ID")),
     }
+
+
+def _priced(trainer: Trainer[Any], usage: Mapping[tuple[str, Phase], Usage]) -> Usage:
+    """Return what is expected in all: tokens of models that are asked elsewhere, and dollars (None: unknown)."""
+    from agentsym.learning.estimate import STUDENT, TEACHER
+    from agentsym.models.resolve import resolve
+    from agentsym.network.records import Usage
+
+    known = {STUDENT: trainer.parts.evaluator.student, TEACHER: getattr(trainer.parts.teacher, "model", None)}
+    whole = Usage()
+    for (who, _), part in usage.items():
+        model = known[who] if who in known else resolve(who)
+        if part.calls and model is not None and model.remote:
+            price = trainer.parts.door.price(model)
+            whole += part.model_copy(update={"usd": None if price is None else price.of(part)})
+    return whole
+
+
+def _tokens(document: Mapping[str, Any]) -> str:
+    from agentsym.learning.estimate import CHARS, STUDENT_REPLY, TEACHER_REPLY
+
+    tokens, usd = document["tokens"], document["usd"]
+    price = "at a price that nobody knows (AGENTSYM_PRICES names a list)" if usd is None else f"for {dollars(usd)}"
+    return (
+        f"about {number(tokens['prompt'])} of prompts and {number(tokens['completion'])} of replies, {price}; reckoned "
+        f"with {CHARS} characters a token, the prompts as they are now, and replies of {STUDENT_REPLY} tokens from the "
+        f"student and {TEACHER_REPLY} from the teacher"
+    )
 
 
 def _free(plan: Plan) -> str:
     from agentsym.cli.agents import EMBEDDED
 
     return " of the embedded model, which cost nothing" if plan.student == plan.teacher == EMBEDDED else ""
-
-
-def _caps(caps: Caps) -> str:
-    parts = []
-    if caps.max_calls is not None:
-        parts.append(f"{number(caps.max_calls)} model calls")
-    if caps.max_seconds is not None:
-        parts.append(span(caps.max_seconds))
-    return ", ".join(parts) or "none"

@@ -6,23 +6,21 @@ It scores exactly as the trainer does; nothing is learned and nothing is written
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from agentsym.cli import options
-from agentsym.cli.screen import dollars, emit, number, say, screen, span
-from agentsym.errors import UsageError
+from agentsym.cli import caps, options
+from agentsym.cli.screen import count, emit, number, say, screen, span, spent, told, warn
+from agentsym.errors import AgentsymError, UsageError
 
 if TYPE_CHECKING:
     from agentsym.cli.agents import Found
-    from agentsym.learning.protocols import Row
+    from agentsym.learning.metrics import Metric
+    from agentsym.learning.protocols import Evidence, Row
     from agentsym.models.ledger import Ledger
     from agentsym.network.records import LossReport
-
-AT_ONCE = 256  # rows whose whole runs are held in memory
 
 
 def evaluate(
@@ -32,70 +30,106 @@ def evaluate(
     maps: options.Map = None,
     label: options.Label = None,
     student: options.Student = None,
+    concurrency: caps.Concurrency = None,
+    max_calls: caps.MaxCalls = None,
+    max_tokens: caps.MaxTokens = None,
+    max_usd: caps.MaxUsd = None,
+    max_seconds: caps.MaxSeconds = None,
     as_json: options.Json = False,
 ) -> None:
     """Score AGENT on the labeled rows of --data."""
     from agentsym.cli.agents import check_models, find_agent
-    from agentsym.learning.dataset import Dataset
+    from agentsym.learning.metrics import Watched, load_metric
 
+    limits = caps.Caps.given(max_calls, max_tokens, max_usd, max_seconds, concurrency)
+    columns = options.columns_of(maps)
     found = find_agent(agent)
     student = check_models(found, student)
-    tell = lambda text: say(f"note: {text}")  # noqa: E731
-    dataset = Dataset(found.agent, columns=options.columns_of(maps), label=label, notice=tell)
-    rows = dataset.load(data)
-    name = metric or "exact"
-    if name in ("exact", "f1") and (bare := next((row for row in rows if not row.expected), None)):
-        outputs = ", ".join(found.agent.outputs)
-        raise UsageError(
-            f"{data}: row {bare.id!r} has no label, so {name} cannot score it; the labels are columns named like the "
-            f"outputs ({outputs}), or others with --map and --label"
-        )
-    reports, failed, ledger = _scored(found, rows, name, student)
-    document = _document(found, name, reports, failed, ledger)
+    watched = Watched(load_metric(metric or "exact"), warn)
+    rows = _labeled(found, data, watched.name, columns, label)
+    scored, stopped = _scored(found, rows, watched, student, limits)
+    message, code = (None, 0) if stopped is None else told(stopped)
+    document = {**_document(found, watched.name, scored), "rows": len(rows), "error": message}
+    if scored.reports and stopped is None:
+        watched.end_batch()
     if as_json:
         emit(document)
-    else:
+    elif scored.reports:
         _show(document)
-    if failed == len(rows):
-        raise typer.Exit(1)
+    if message is not None:
+        say(f"{number(len(scored.reports))} of {count(len(rows), 'row')} were scored")
+        say(f"error: {message}", "red")
+    raise typer.Exit(code or (1 if scored.failed == len(rows) else 0))
 
 
-def _scored(found: Found, rows: Sequence[Row], metric: str, student: str) -> tuple[list[LossReport], int, Ledger]:
-    """Return each row's report, how many runs failed, and what was used."""
+class Scored(NamedTuple):
+    """The reports of the rows that were scored, in their order, how many runs failed, and what was used."""
+
+    reports: list[LossReport]
+    failed: int
+    ledger: Ledger
+
+
+def _labeled(found: Found, data: Path, metric: str, columns: dict[str, str], label: str | None) -> tuple[Row, ...]:
+    """Read all rows, so that whatever is wrong with one is said before a single call is paid for."""
+    from agentsym.learning.dataset import Dataset
+    from agentsym.learning.metrics import METRICS
+    from agentsym.learning.sets import unlabeled
+
+    rows = Dataset(found.agent, columns=columns, label=label, notice=_note).load(data)
+    if metric in METRICS and (bare := next((row for row in rows if not row.expected), None)):
+        outputs = ", ".join(found.agent.outputs)
+        raise UsageError(
+            f"{data}: row {bare.id!r} has no label, so {metric} cannot score it; the labels are columns named like the "
+            f"outputs ({outputs}), or others with --map and --label"
+        )
+    for notice in unlabeled([(str(data), rows)]):
+        _note(notice)
+    return rows
+
+
+def _scored(
+    found: Found, rows: Sequence[Row], metric: Metric, student: str, caps: caps.Caps
+) -> tuple[Scored, AgentsymError | None]:
+    """Score rows as the trainer does; return what came of them, and what ended it early."""
+    from agentsym.cli.run import asking, why_capped
+    from agentsym.cli.streaming import stream
     from agentsym.learning.evaluation import Evaluator
-    from agentsym.learning.metrics import load_metric
     from agentsym.learning.teacher.contrastive import ContrastiveTeacher
-    from agentsym.models.door import Door
-    from agentsym.runtime.context import student_model
-    from agentsym.runtime.loop import run_sync
 
-    door = Door()
+    context = asking(found.agent, student, caps)
     evaluator = Evaluator(
-        student=student_model(student),
+        student=context.student,
         teacher=ContrastiveTeacher(),  # never asked: the metric scores, and nobody comments
-        metric=load_metric(metric),
-        door=door,
+        metric=metric,
+        door=context.door,
+        concurrency=caps.concurrency,
         comments="metric",
     )
+    reports: list[LossReport] = []
+    failed = 0
 
-    async def score() -> tuple[list[LossReport], int]:
-        reports: list[LossReport] = []
-        failed = 0
-        left = iter(rows)
-        while part := tuple(islice(left, AT_ONCE)):
-            for item in await evaluator.evidence(found.agent, part):
-                reports.append(item.loss)
-                if item.trajectory.status == "error":
-                    failed += 1
-                    say(f"{item.row.source}: row {item.row.id} failed: {item.trajectory.error}", "red")
-        return reports, failed
+    async def one(row: Row) -> Evidence:
+        (item,) = await evaluator.evidence(found.agent, (row,))
+        return item
 
-    reports, failed = run_sync(score())
-    return reports, failed, door.ledger
+    def take(row: Row, item: Evidence) -> None:
+        nonlocal failed
+        reports.append(item.loss)
+        if item.trajectory.status != "ok":
+            failed += 1
+            say(f"{row.source}: row {row.id} failed: {item.trajectory.error or why_capped(item.trajectory)}", "red")
+
+    stopped = stream(rows, one, take, caps.concurrency)
+    return Scored(reports, failed, context.door.ledger), stopped
 
 
-def _document(found: Found, metric: str, reports: Sequence[LossReport], failed: int, ledger: Ledger) -> dict[str, Any]:
-    used = ledger.total()
+def _note(text: str) -> None:
+    say(f"note: {text}")
+
+
+def _document(found: Found, metric: str, scored: Scored) -> dict[str, Any]:
+    reports, used = scored.reports, scored.ledger.total()
     fields = dict.fromkeys(name for report in reports for name in report.metrics)
     parts = {name: [report.metrics[name] for report in reports if name in report.metrics] for name in fields}
     return {
@@ -103,8 +137,8 @@ def _document(found: Found, metric: str, reports: Sequence[LossReport], failed: 
         "version": found.agent.version,
         "metric": metric,
         "n": len(reports),
-        "failed": failed,
-        "score": _estimate([report.score for report in reports]),
+        "failed": scored.failed,
+        "score": _estimate([report.score for report in reports]) if reports else None,
         "fields": {name: _estimate(values) for name, values in parts.items()},
         "usage": {**used.model_dump(), "tokens": used.tokens},
     }
@@ -130,8 +164,5 @@ def _show(document: dict[str, Any]) -> None:
         table.add_row(name, f"{part['mean']:.3f}", f"{part['low']:.3f} to {part['high']:.3f}", number(part["n"]))
     screen().print(table)
     used = document["usage"]
-    failed = f"{document['failed']} runs failed; " if document["failed"] else ""
-    say(
-        f"{failed}{number(used['calls'])} calls, {number(used['tokens'])} tokens, {dollars(used['usd'])}, "
-        f"{span(used['seconds'])} of model time"
-    )
+    failed = f"{count(document['failed'], 'run')} failed; " if document["failed"] else ""
+    say(f"{failed}{spent(used['calls'], used['tokens'], used['usd'])}, {span(used['seconds'])} of model time")

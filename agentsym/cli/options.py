@@ -21,9 +21,6 @@ Map = Annotated[
     typer.Option("--map", metavar="COLUMN=FIELD", help="Take a field from a column of another name; repeatable."),
 ]
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that holds the agent's one label.")]
-Concurrency = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Examples and model calls in flight (default: 8).")
-]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
 

@@ -9,23 +9,16 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from agentsym.cli.agents import EMBEDDED, SETS, Found
+from agentsym.cli.agents import EMBEDDED, SAVED, SETS, Found
 from agentsym.errors import UsageError
 from agentsym.network.canonical import Frozen
 
 if TYPE_CHECKING:
+    from agentsym.cli.caps import Caps
     from agentsym.learning.trainer import Trainer, Watch
     from agentsym.store.store import Store
-
-
-class Caps(NamedTuple):
-    """What a run, or its resumption, may use."""
-
-    max_calls: int | None = None
-    max_seconds: float | None = None
-    concurrency: int = 8
 
 
 class Plan(Frozen):
@@ -92,12 +85,22 @@ class Plan(Frozen):
         flags.setdefault("teacher", os.environ.get("AGENTSYM_TEACHER") or EMBEDDED)
         return cls(agent=found.reference, name=found.name, folder=str(Path.cwd()), **flags)
 
-    def trainer(self, found: Found, caps: Caps, store: Store | None, watch: Watch) -> Trainer[Any]:
+    def trainer(
+        self, found: Found, caps: Caps, store: Store | None, watch: Watch, record: Path | None = None
+    ) -> Trainer[Any]:
         """Make the trainer; reads all rows.
+
+        Args:
+            found: the agent.
+            caps: what may be used.
+            store: where the run is written.
+            watch: is told what happens.
+            record: the folder that all model traffic is written to.
 
         Raises:
             UsageError: something that was asked for is not there, or cannot be used.
         """
+        from agentsym.learning.recording import record_to
         from agentsym.learning.trainer import Trainer
 
         parts = self.model_dump(
@@ -110,6 +113,7 @@ class Plan(Frozen):
             **caps._asdict(),
             **self.settings,
             columns=self.columns,
+            recorder=None if record is None else record_to(record),
             store=store,
             watch=watch,
             origin=self.model_dump(mode="json"),
@@ -118,6 +122,13 @@ class Plan(Frozen):
     def destination(self, run_id: str) -> Path:
         """Return the folder that the best agent of a run goes to."""
         return Path(self.out) if self.out else Path(self.folder) / "runs" / run_id
+
+
+def _name_in(file: Path) -> str:
+    """Return the name of the agent in an `agent.yaml`."""
+    from agentsym.network.yaml_text import read_yaml
+
+    return str(read_yaml(file).get("name"))
 
 
 def _text_or_file(judge: str) -> str:
@@ -136,7 +147,8 @@ def check_destination(plan: Plan, found: Found) -> None:
     """Find out before the run whether its result can be saved and its folder be written, and leave no trace.
 
     Raises:
-        UsageError: it cannot, or it would replace the agent that is trained, or something that is no agent.
+        UsageError: it cannot, or it would replace the agent that is trained, another one, or something that is no
+            agent.
     """
     from agentsym.network.files import check_saveable
 
@@ -144,8 +156,13 @@ def check_destination(plan: Plan, found: Found) -> None:
     out = plan.destination("ID")
     if plan.out and found.folder is not None and out.resolve() == found.folder.resolve():
         raise UsageError(f"--out {plan.out}: this is the folder of the agent that is trained; choose another")
-    if plan.out and out.is_dir() and any(out.iterdir()) and not (out / "agent.yaml").is_file():
+    if plan.out and out.is_dir() and any(out.iterdir()) and not (out / SAVED).is_file():
         raise UsageError(f"--out {plan.out}: there is something else than an agent in this folder; choose another")
+    if plan.out and (out / SAVED).is_file() and (name := _name_in(out / SAVED)) != found.agent.name:
+        raise UsageError(
+            f"--out {plan.out}: there is another agent, {name!r}, in this folder, and {found.agent.name!r} would "
+            "replace it; choose another folder"
+        )
     there = out
     while not there.exists():
         there = there.parent

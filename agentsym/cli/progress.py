@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agentsym.cli.screen import aside, dollars, number, span
+from agentsym.cli.screen import aside, count, span, spent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -66,6 +66,9 @@ class Progress:
     def _on_notice(self, data: Mapping[str, Any]) -> None:
         self._line(f"note: {data['text']}")
 
+    def _on_warning(self, data: Mapping[str, Any]) -> None:
+        self._line(f"warning: {data['text']}", "yellow")
+
     def _on_run(self, data: Mapping[str, Any]) -> None:
         self.run_id = data["id"]
         self._line(f"run {self.run_id} {'goes on' if data.get('resumed') else 'begins'}")
@@ -74,7 +77,7 @@ class Progress:
         self._rows = (data["phase"], data["done"], data["total"])
         now = time.monotonic()
         if self._live is None and now - self._said > QUIET:
-            self._line(f"  {self._phase()}: {data['done']} of {data['total']} rows")
+            self._line(f"  {self._phase()}: {data['done']} of {count(data['total'], 'row')}")
 
     def _on_batch(self, data: Mapping[str, Any]) -> None:
         self._step, self._batch = data["step"], data["score"]
@@ -85,7 +88,7 @@ class Progress:
         self._rejected += not decision.accept
         verdict = "accepted" if decision.accept else "rejected"
         self._verdict = (
-            f"{verdict} {data['edits']} edits: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}"
+            f"{verdict} {count(data['edits'], 'edit')}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}"
         )
 
     def _on_checkpoint(self, data: Mapping[str, Any]) -> None:
@@ -102,12 +105,13 @@ class Progress:
         self._scores.append(state.best_score if state.val or self._batch is None else self._batch)
 
     def _on_stop(self, data: Mapping[str, Any]) -> None:
-        self._line(f"stopped: {data['reason']}")
+        if data["status"] in ("done", "budget"):  # the command itself tells what ended the others
+            self._line(f"stopped: {data['reason']}")
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, style: str = "") -> None:
         """Write a line that stays; above the panel, where there is one."""
         self._said = time.monotonic()
-        self._console.print(text, soft_wrap=True)
+        self._console.print(text, style=style or None, soft_wrap=True)
 
     def _phase(self) -> str:
         phase = self._rows[0]
@@ -129,7 +133,9 @@ class Progress:
         )
         bar = Table.grid(padding=(0, 1))
         if total:
-            bar.add_row(self._phase(), ProgressBar(total=total, completed=done, width=30), f"{done} of {total} rows")
+            bar.add_row(
+                self._phase(), ProgressBar(total=total, completed=done, width=30), f"{done} of {count(total, 'row')}"
+            )
         return Group(head, bar, Text(self._spent(), style="dim"))
 
     def _spent(self) -> str:
@@ -137,7 +143,7 @@ class Progress:
         parts = [span(now - self._begun)]
         if self._usage is not None:
             usage = self._usage
-            parts = [f"{number(usage.calls)} calls", f"{number(usage.tokens)} tokens", dollars(usage.usd), *parts]
+            parts = [spent(usage.calls, usage.tokens, usage.usd), *parts]
         done = self._step - self._first_step
         if done > 0 and self._step < self._steps:
             parts.append(f"at most {span((now - self._stepping) / done * (self._steps - self._step))} to go")

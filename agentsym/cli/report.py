@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentsym.cli.screen import as_json_line, dollars, interval, number, screen, short, span
+from agentsym.cli.screen import as_json_line, count, dollars, interval, number, screen, short, span
 
 if TYPE_CHECKING:
     from agentsym.learning.protocols import Row
@@ -92,10 +92,12 @@ def show_report(document: Mapping[str, Any]) -> None:
         console.print(scores_table(document))
     console.print(usage_table(document["usage"]))
     _taste(document["learned"])
-    console.print(f"best agent: {_from_here(Path(document['out']))}", soft_wrap=True)
+    if document["out"] is not None:
+        console.print(f"best agent: {_from_here(Path(document['out']))}", soft_wrap=True)
     for text in document["warnings"]:
         console.print(f"warning: {text}", style="yellow", soft_wrap=True)
-    console.print("next:", style="bold")
+    if document["next"]:
+        console.print("next:", style="bold")
     for command in document["next"]:
         console.print(f"  {command}", soft_wrap=True)
 
@@ -104,15 +106,15 @@ def headline(document: Mapping[str, Any]) -> str:
     """Return the result in one sentence."""
     name, steps = document["agent"], document["steps"]
     if not document["accepted"]:
-        return f"{name}: no edit was accepted in {steps} step{'s' * (steps != 1)}; the agent is as it was"
+        return f"{name}: no edit was accepted in {count(steps, 'step')}; the agent is as it was"
     tested, val = document["tested"], document["val"]
     if tested is not None:
         return (
-            f"{name}: {tested['before']:.3f} → {tested['after']:.3f} on {tested['n']} {tested['rows']} rows "
+            f"{name}: {tested['before']:.3f} → {tested['after']:.3f} on {count(tested['n'], tested['rows'] + ' row')} "
             f"({tested['gain']:+.3f}, 95 % interval {interval(tested['low'], tested['high'])})"
         )
     scores = "" if val is None else f", validation {val['before']:.3f} → {val['after']:.3f}"
-    return f"{name}: {document['accepted']} of {steps} steps accepted{scores}; the final test was not reached"
+    return f"{name}: {document['accepted']} of {count(steps, 'step')} accepted{scores}; the final test was not reached"
 
 
 def scores_table(document: Mapping[str, Any]) -> Any:
@@ -147,7 +149,7 @@ def usage_table(usage: Mapping[str, Any]) -> Any:
 
 def _taste(texts: Mapping[str, Sequence[str]]) -> None:
     """Show a few of the things that were learned."""
-    counts = [f"{len(found)} {kind}" for kind, found in texts.items() if found]
+    counts = [count(len(found), kind.removesuffix("s")) for kind, found in texts.items() if found]
     if not counts:
         return
     console = screen()

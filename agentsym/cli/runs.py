@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentsym.cli import options
-from agentsym.cli.screen import as_json_line, dollars, emit, number, say, screen, short, span
+from agentsym.cli.screen import as_json_line, count, dollars, emit, number, say, screen, short, span
 from agentsym.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -34,9 +34,11 @@ def list_runs(as_json: options.Json = False) -> None:
     with Store.open() as store:
         found = store.runs()
     if as_json:
-        return emit([run.model_dump(mode="json", exclude={"config"}) for run in found])
+        emit([run.model_dump(mode="json", exclude={"config"}) for run in found])
+        return
     if not found:
-        return say("there are no runs yet; `agentsym optimize AGENT` makes one")
+        say("there are no runs yet; `agentsym optimize AGENT` makes one")
+        return
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("run", no_wrap=True)
     table.add_column("agent", overflow="fold")
@@ -67,7 +69,8 @@ def show_run(
         info = run_named(store, run)
         if journal:
             for event in store.events(info.id):
-                emit(event.model_dump(mode="json"), indent=None)
+                if not emit(event.model_dump(mode="json"), indent=None):
+                    break
             return
         versions = store.versions(info.id)
         if not versions:
@@ -131,7 +134,7 @@ def _show_step(step: StepRecord) -> None:
         return
     verdict = "accepted" if decision.accept else "rejected"
     console.print(
-        f"{head}{len(edits)} edits {verdict}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}",
+        f"{head}{count(len(edits), 'edit')} {verdict}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}",
         style="green" if decision.accept else "yellow",
         soft_wrap=True,
     )

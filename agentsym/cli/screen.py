@@ -11,7 +11,9 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -25,17 +27,30 @@ if TYPE_CHECKING:
 
 def screen() -> Console:
     """Return the console for results; where they go to a file or a pipe, tables get more room than a terminal's 80."""
-    from rich.console import Console
-
     wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
-    return Console(highlight=False, markup=False, width=wide)
+    return _console(sys.stdout, width=wide)
 
 
 def aside() -> Console:
     """Return the console for everything that is no result: progress, notices, warnings, errors."""
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO, width: int | None = None) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, markup=False)
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            silence(stream)
+
+    return Quiet(file=stream, highlight=False, markup=False, width=width)
+
+
+def silence(stream: TextIO) -> None:
+    """Send nowhere whatever is still written to a stream whose reader has gone (`| head`): that is no error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def say(text: str, style: str = "") -> None:
@@ -48,13 +63,25 @@ def warn(text: str) -> None:
     say(f"warning: {text}", "yellow")
 
 
-def emit(document: Any, *, indent: int | None = 2) -> None:
-    """Write one JSON document to stdout; `indent=None` writes it on one line."""
+def emit(document: Any, *, indent: int | None = 2) -> bool:
+    """Write one JSON document to stdout, at once, and say whether anybody reads on; `indent=None`: on one line.
+
+    Raises:
+        AgentsymError: it cannot be written, for another reason than that nobody reads on.
+    """
     text = json.dumps(document, ensure_ascii=False, indent=indent, default=str)
     try:
-        sys.stdout.write(f"{text}\n")
-    except UnicodeEncodeError:
-        sys.stdout.write(json.dumps(document, indent=indent, default=str) + "\n")
+        try:
+            sys.stdout.write(f"{text}\n")
+        except UnicodeEncodeError:
+            sys.stdout.write(json.dumps(document, indent=indent, default=str) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        silence(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise AgentsymError(f"the result cannot be written to stdout ({error.strerror})") from error
+        return False
+    return True
 
 
 def guarded(work: Callable[[], object], *, as_json: bool) -> int:
@@ -64,24 +91,32 @@ def guarded(work: Callable[[], object], *, as_json: bool) -> int:
         work: returns the exit code, or anything else for 0.
         as_json: whether an error goes to stdout too, as `{"error": …}`.
     """
+    sys.stdout = sys.stdout or _nowhere()  # it is None where the caller has closed it (>&-)
+    sys.stderr = sys.stderr or _nowhere()
     shown = warnings.showwarning
     warnings.showwarning = lambda message, *_, **__: warn(str(message))
     try:
         code = work()
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
-        return _closed_pipe()
     except Exception as error:
-        if os.environ.get("AGENTSYM_DEBUG"):
-            traceback.print_exc()
-        return _failed(*_told(error), as_json)
+        message, code = told(error)
+        with suppress(AgentsymError):  # stdout itself may be what is wrong
+            if as_json:
+                emit({"error": message})
+        say(f"error: {message}", "red")
+        return code
     finally:
         warnings.showwarning = shown
 
 
-def _told(error: Exception) -> tuple[str, int]:
-    """Return what to say of an error, and its exit code."""
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w")
+
+
+def told(error: Exception) -> tuple[str, int]:
+    """Return what to say of an error, and its exit code; AGENTSYM_DEBUG prints its traceback too."""
+    if os.environ.get("AGENTSYM_DEBUG"):
+        traceback.print_exception(error)
     if isinstance(error, AgentsymError):
         return str(error), error.exit_code
     if hasattr(error, "format_message"):  # typer's own, of a flag or an argument
@@ -90,25 +125,14 @@ def _told(error: Exception) -> tuple[str, int]:
         return f"{error.format_message()}{hint}", 2
     if isinstance(error, typer.Abort):
         return "given up", 1
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'the output'}: {error.strerror}", 1
     return f"{type(error).__name__}: {error} (AGENTSYM_DEBUG=1 shows where)", 1
 
 
-def _failed(message: str, code: int, as_json: bool) -> int:
-    try:
-        if as_json:
-            emit({"error": message})
-            sys.stdout.flush()
-        say(f"error: {message}", "red")
-    except BrokenPipeError:
-        _closed_pipe()
-    return code
-
-
-def _closed_pipe() -> int:
-    """Say nothing more: whoever read the output has had enough (`| head`), and the exit must not complain either."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    return 1
+def count(amount: float, name: str) -> str:
+    """Write a count with its noun: 1 row, 2,000 rows."""
+    return f"{number(amount)} {name}{'s' * (amount != 1)}"
 
 
 def number(value: float) -> str:
@@ -119,6 +143,11 @@ def number(value: float) -> str:
 def dollars(value: float | None) -> str:
     """Write an amount of US dollars; None is a price that nobody knows."""
     return "unknown" if value is None else f"${value:,.2f}" if value >= 0.995 or not value else f"${value:.4f}"
+
+
+def spent(calls: int, tokens: int, usd: float | None) -> str:
+    """Say in one phrase what was used."""
+    return f"{count(calls, 'call')}, {count(tokens, 'token')}, {'price unknown' if usd is None else dollars(usd)}"
 
 
 def span(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentsym.cli import options
-from agentsym.cli.screen import screen, short
+from agentsym.cli.screen import count, screen, short
 
 if TYPE_CHECKING:
     from agentsym.network.network import Network
@@ -71,16 +71,16 @@ def size_of(parameter: Parameter) -> str:
 
     match parameter:
         case Text():
-            return f"{len(parameter.value):,} characters"
+            return count(len(parameter.value), "character")
         case Code():
-            return f"{len(parameter.value.splitlines()):,} lines"
+            return count(len(parameter.value.splitlines()), "line")
         case Choices():
             defined = sum(bool(item.definition) for item in parameter.value)
-            return f"{len(parameter.value)} labels, {defined} defined"
+            return f"{count(len(parameter.value), 'label')}, {defined} defined"
         case Rules():
-            return f"{len(parameter.value)} rules"
+            return count(len(parameter.value), "rule")
         case Examples():
-            return f"{len(parameter.value)} examples"
+            return count(len(parameter.value), "example")
         case _:
             return ""
 

@@ -1,20 +1,32 @@
-"""How many model calls a run will make at most, phase by phase, before the first one is paid for.
+"""How many model calls a run will make at most, and about how many tokens, before the first one is paid for.
 
-The formula is the cost model of symbolic learning; a run of a chain without retries and tool calls meets it exactly.
+The calls follow the cost model of symbolic learning; a run of a chain without retries and tool calls meets it exactly.
+The tokens are a guess from the prompts as they are now: they grow while the agent learns, and nobody knows how long
+replies will be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from agentsym.learning.backward import learnable_at
 from agentsym.learning.gate import Rows
 from agentsym.learning.optimizers.limits import parameters_allowed
+from agentsym.learning.protocols import Row
 from agentsym.learning.settings import Settings
 from agentsym.models.protocol import Phase
 from agentsym.network.network import Network
-from agentsym.network.nodes import AgentNode, PromptNode
-from agentsym.network.parameters import Choices, Examples, Rules, Text
+from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode
+from agentsym.network.parameters import Choices, Examples, Option, Rules, Text
+from agentsym.network.prompt import Prompt
+from agentsym.network.records import Usage
+from agentsym.network.template import variables
+
+STUDENT, TEACHER = "student", "teacher"
+CHARS = 4  # in a token, as is usual for English
+STUDENT_REPLY, TEACHER_REPLY = 50, 400  # tokens, assumed
+SAMPLE = 50  # rows whose prompts are rendered
 
 
 def estimate_calls(
@@ -61,12 +73,91 @@ def estimate_calls(
     }
 
 
+def estimate_usage(
+    network: Network, rows: Sequence[Row], batch: int, calls: Mapping[Phase, int], *, judged: bool
+) -> dict[tuple[str, Phase], Usage]:
+    """Return (who, phase) → calls and tokens; who is `STUDENT`, `TEACHER`, or the model that a node names itself.
+
+    A token is taken for `CHARS` characters of the prompts as they are rendered for some of the rows; the replies are
+    assumed to be `STUDENT_REPLY` and `TEACHER_REPLY` tokens long.
+
+    Args:
+        network: the agent.
+        rows: rows of train.
+        batch: rows a step.
+        calls: what `estimate_calls` returned.
+        judged: whether the teacher gives the scores.
+    """
+    nodes = list(_prompt_nodes(network))
+    prompts = [_prompt_chars(node, rows[:SAMPLE]) for node in nodes]
+    run = sum(prompts) + len(nodes) * STUDENT_REPLY * CHARS  # what the teacher reads of one example
+    read = {
+        "loss": _template("loss") + run,
+        "backward": _template("gradient") + run,
+        "optimizer": _template("update") + sum(prompts) + batch * TEACHER_REPLY * CHARS,
+    }
+    found: dict[tuple[str, Phase], Usage] = {}
+
+    def add(who: str, phase: Phase, times: float, chars: float, reply: int) -> None:
+        usage = Usage(
+            calls=round(times), prompt_tokens=round(times * chars / CHARS), completion_tokens=round(times * reply)
+        )
+        found[who, phase] = found.get((who, phase), Usage()) + usage
+
+    for phase, times in calls.items():
+        if phase in read:
+            add(TEACHER, phase, times, read[phase], TEACHER_REPLY)
+            continue
+        scored = times / max(1, len(nodes) + (judged and phase != "forward"))
+        for node, chars in zip(nodes, prompts, strict=True):
+            own = node.parameters.get("model")
+            add(own.value if isinstance(own, Option) else STUDENT, phase, scored, chars, STUDENT_REPLY)
+        if judged and phase != "forward":
+            add(TEACHER, phase, scored, read["loss"], TEACHER_REPLY)
+    return found
+
+
+def calls_per_example(network: Network) -> int:
+    """Return the fewest model calls that one example needs (where the way may fork, one)."""
+    if any(edge.when is not None for edge in network.edges):
+        return 1
+    inner = sum(calls_per_example(node.agent) for node in network.nodes if isinstance(node, AgentNode))
+    return inner + sum(isinstance(node, PromptNode) for node in network.nodes)
+
+
+def uncounted(network: Network) -> list[str]:
+    """Return notices of calls that nobody here counts: what a user's own code asks, it asks by itself."""
+    names = [node.id for node in network.nodes if isinstance(node, FunctionNode)]
+    return [f"calls inside {', '.join(names)} are the node's own: not cached, not capped, not counted"] if names else []
+
+
 def _prompt_nodes(network: Network) -> Iterator[PromptNode]:
     for node in network.nodes:
         if isinstance(node, AgentNode):
             yield from _prompt_nodes(node.agent)
         elif isinstance(node, PromptNode):
             yield node
+
+
+def _prompt_chars(node: PromptNode, rows: Sequence[Row]) -> float:
+    """Return how long a node's messages are, as the mean over rows; what other nodes write is as long as a reply."""
+    prompt, unknown = Prompt(node), "x" * (STUDENT_REPLY * CHARS)
+    names = {*node.inputs, *_shown(node)}
+    lengths = [
+        sum(len(message.content) for message in prompt.messages({n: row.inputs.get(n, unknown) for n in names}))
+        for row in rows
+    ]
+    return sum(lengths) / max(1, len(lengths))
+
+
+def _shown(node: PromptNode) -> Iterable[str]:
+    instructions = node.parameters["instructions"]
+    return variables(instructions.value) if isinstance(instructions, Text) else ()
+
+
+def _template(name: str) -> int:
+    """Return how long one of the teacher's prompts is before anything is filled in, in characters."""
+    return len(Path(__file__).with_name("teacher").joinpath("prompts", f"{name}.md").read_text("utf-8"))
 
 
 def _components(network: Network) -> int:

@@ -6,7 +6,7 @@ is missing is where the run goes on.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from agentsym.errors import UsageError
@@ -134,9 +134,28 @@ class Journal:
 
 def _same(run_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raise UsageError when a run would go on with something else than it began with."""
-    changed = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name) and name != "origin"]
-    if changed:
+    if changed := list(_changes(old, new)):
         raise UsageError(
             f"run {run_id} cannot go on: {', '.join(changed)} changed since it began; "
             "put that back as it was, or start a new run"
         )
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Name what is different between two configs; an address at which a model is asked may be another one."""
+    for name in _differing(old, new):
+        before, after = old.get(name), new.get(name)
+        if name == "data":
+            yield f"the data of {' and '.join(_differing(before or {}, after or {}))}"
+        elif name == "settings":
+            yield f"{' and '.join(_differing(before or {}, after or {}))} in the settings"
+        elif name == "metric_source":
+            yield f"the code of the metric {new['metric']}"
+        elif name in ("student", "teacher") and str(before).partition(" at ")[0] == str(after).partition(" at ")[0]:
+            continue
+        elif name != "origin":
+            yield f"the {name}"
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
 import json
 import math
 import re
 import string
+import sys
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from numbers import Real
@@ -19,7 +22,7 @@ from typing import Any, Protocol
 
 from agentsym.errors import AgentsymError, DataError, UsageError
 from agentsym.learning.protocols import Row, Verdict
-from agentsym.network.code import load_file
+from agentsym.network.code import load_file, source_hash
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -67,14 +70,14 @@ class FunctionMetric:
 
     def __init__(self, name: str, function: Callable[[dict[str, Any], dict[str, Any]], Any]) -> None:
         self.name = name
-        self._function = function
+        self.function = function
 
     async def __call__(self, row: Row, output: Mapping[str, Any]) -> Verdict:
         flat = {"id": row.id, **row.inputs, **row.expected}
-        if inspect.iscoroutinefunction(self._function):
-            found = await self._function(flat, dict(output))
+        if inspect.iscoroutinefunction(self.function):
+            found = await self.function(flat, dict(output))
         else:
-            found = await asyncio.to_thread(self._function, flat, dict(output))
+            found = await asyncio.to_thread(self.function, flat, dict(output))
             if isinstance(found, Awaitable):
                 found = await found
         return self._verdict(found, row)
@@ -96,6 +99,62 @@ class FunctionMetric:
         return Verdict(score=value, text=text)
 
 
+class Watched:
+    """A metric that is watched for failing: once is told, on every row of a batch is refused.
+
+    `evaluate` scores a row 0 on which the metric raises, so that a broken metric would else look like a bad agent.
+
+    Args:
+        metric: the metric.
+        warn: is told of the first failure.
+    """
+
+    def __init__(self, metric: Metric, warn: Callable[[str], None]) -> None:
+        self.name = metric.name
+        self.source = source_of(metric)
+        self._metric = metric
+        self._warn = warn
+        self._works = False
+        self._told = False
+        self._asked = 0
+        self._failures: list[str] = []
+
+    async def __call__(self, row: Row, output: Mapping[str, Any]) -> Verdict:
+        self._asked += 1
+        try:
+            verdict = await self._metric(row, output)
+        except AgentsymError:
+            raise
+        except Exception as error:
+            self._failures.append(_failure(self._metric, row, error))
+            if not self._told:
+                self._told = True
+                self._warn(f"{self._failures[0]}; a row on which it fails scores 0")
+            raise
+        self._works = True
+        return verdict
+
+    def end_batch(self) -> None:
+        """Say that all rows of a batch were scored; a batch of one row tells nothing of a metric that has worked.
+
+        Raises:
+            DataError: the metric failed on each of them; tells the first failure.
+        """
+        asked, failures = self._asked, self._failures
+        self._asked, self._failures = 0, []
+        if failures and len(failures) == asked and (asked > 1 or not self._works):
+            raise DataError(f"{failures[0]}; it failed on every row ({asked} of {asked}), so nothing was measured")
+
+
+def source_of(metric: Metric) -> str:
+    """Return a hash that changes with a metric's code (the whole file it stands in, if it has one); "" for ours."""
+    if isinstance(metric, FieldMetric):
+        return ""
+    function = metric.function if isinstance(metric, FunctionMetric) else metric
+    file: bytes | None = getattr(sys.modules.get(getattr(function, "__module__", "")), "__agentsym_source__", None)
+    return source_hash(function) if file is None else hashlib.sha256(file).hexdigest()
+
+
 async def evaluate(metric: Metric, row: Row, output: Mapping[str, Any]) -> Verdict:
     """Score one output.
 
@@ -110,8 +169,7 @@ async def evaluate(metric: Metric, row: Row, output: Mapping[str, Any]) -> Verdi
     except AgentsymError:
         raise
     except Exception as error:
-        message = f"the metric {metric.name} failed on {place(row)}: {type(error).__name__}: {error}"
-        return Verdict(score=0.0, text=message)
+        return Verdict(score=0.0, text=_failure(metric, row, error))
 
 
 def load_metric(metric: str | Metric | Callable[..., Any], folder: Path | None = None) -> Metric:
@@ -216,6 +274,13 @@ def as_text(value: Any) -> str:
 def place(row: Row) -> str:
     """Return a row as errors name it: its id and where it came from."""
     return f"row {row.id!r}" + (f" ({row.source})" if row.source else "")
+
+
+def _failure(metric: Metric, row: Row, error: Exception) -> str:
+    """Say on which row and in which line a metric raised."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"the metric {metric.name} failed on {place(row)}: {type(error).__name__}: {error} (at {where})"
 
 
 def _plain(text: str) -> str:

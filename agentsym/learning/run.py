@@ -77,6 +77,7 @@ class Run(Generic[N]):
         status: `done`, `budget`, `interrupted`, `failed` or `running`.
         reason: why it stopped.
         first: the version it began with.
+        reached: whether there is a checkpoint, so that `best` says anything.
         best: the version with the best validation score.
         head: the version it would go on with.
         val: mean validation score of the first and of the best version, where there was validation.
@@ -90,6 +91,7 @@ class Run(Generic[N]):
         self.id = run_id
         self.status = "running"
         self.reason = ""
+        self.reached = False
         self.first, self.best, self.head = first, best, head
         self.val: tuple[float, float] | None = None
         self.tested: Tested | None = None
@@ -113,6 +115,7 @@ class Run(Generic[N]):
                 known[version] = revive(agent, store.version_content(version))
         run = cls(run_id, agent, known[state["best"]], known[state["head"]])
         run.config = last["run"]["config"]
+        run.reached = "checkpoint" in last
         if "stop" in last:
             run.status, run.reason = last["stop"]["status"], last["stop"]["reason"]
             run.ledger = Ledger.from_json(last["stop"]["ledger"])

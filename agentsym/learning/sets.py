@@ -6,10 +6,11 @@ what the final figures mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agentsym.learning.dataset import Dataset, Source, split, without_duplicates
+from agentsym.learning.metrics import place
 from agentsym.learning.protocols import Row
 from agentsym.network.network import Network
 
@@ -57,15 +58,36 @@ def open_sets(
     held = {name: _load(dataset, source) for name, source in (("val", val), ("test", test), ("must_pass", must_pass))}
     rows, dropped = without_duplicates(dataset.load(train), *held.values())
     if dropped:
-        notices.append(f"{dropped} rows of train were dropped, since they stand in another set too")
+        what = (
+            "row of train was dropped, since it stands"
+            if dropped == 1
+            else "rows of train were dropped, since they stand"
+        )
+        notices.append(f"{dropped} {what} in another set too")
     if val is None:
         rows, held["val"] = split(rows, fraction=HELD_OUT, seed=seed)
         notices.append(
             f"no validation set was given: {len(held['val'])} of {len(rows) + len(held['val'])} rows are set apart"
         )
     if 0 < len(held["val"]) < SMALL_VALIDATION:
-        notices.append(f"validation has only {len(held['val'])} rows; below {SMALL_VALIDATION} a gate is easily fooled")
-    return Sets(train=rows, notices=tuple(notices), **held)
+        size = f"{len(held['val'])} row{'s' * (len(held['val']) > 1)}"
+        notices.append(f"validation has only {size}; below {SMALL_VALIDATION} a gate is easily fooled")
+    sets = Sets(rows, held["val"], held["test"], held["must_pass"])
+    return sets._replace(notices=(*notices, *unlabeled(sets.all())))
+
+
+def unlabeled(sets: Iterable[tuple[str, Sequence[Row]]]) -> Iterator[str]:
+    """Tell of each label that stands in some of the rows and is missing in others."""
+    named = dict(sets)
+    fields = dict.fromkeys(field for rows in named.values() for row in rows for field in row.expected)
+    for name, rows in named.items():
+        for field in fields:
+            if bare := [row for row in rows if field not in row.expected]:
+                yield (
+                    f"{len(bare)} of {len(rows)} rows of {name} have no label {field!r}, first {place(bare[0])}; exact "
+                    "and f1 compare what is labeled, and leave a row without any label to the teacher (the embedded "
+                    "one gives it 0)"
+                )
 
 
 def _load(dataset: Dataset, source: Source | None) -> tuple[Row, ...]:

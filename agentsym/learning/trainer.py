@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any, Generic, TypeVar
 
 from agentsym.errors import BudgetExceeded, DataError, UsageError
 from agentsym.learning.backward import backward, together
 from agentsym.learning.dataset import Source
+from agentsym.learning.estimate import calls_per_example, uncounted
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.journal import Baseline, Gradients, Journal
-from agentsym.learning.metrics import METRICS, Metric, load_metric
+from agentsym.learning.metrics import METRICS, Metric, Watched, load_metric
 from agentsym.learning.parts import Wanted, make_parts
 from agentsym.learning.protocols import Evidence, Gate, Optimizer, Proposal, Row, Sampler, Scores, Teacher, Trial
 from agentsym.learning.run import Run, Tested
-from agentsym.learning.sets import open_sets
+from agentsym.learning.sets import Sets, open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
 from agentsym.models.budget import Budget
@@ -28,7 +30,6 @@ from agentsym.models.door import Recorder
 from agentsym.models.protocol import LanguageModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
-from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode
 from agentsym.network.records import LossReport
 from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
@@ -105,20 +106,13 @@ class Trainer(Generic[N]):
         self.agent = agent
         self.settings = Settings.checked(**settings)
         self.watch = watch or (lambda kind, data: None)
-        self.sets = open_sets(
-            agent, train, val=val, test=test, must_pass=must_pass, columns=columns, label=label, seed=self.settings.seed
-        )
-        for notice in (*self.sets.notices, *_own_calls(agent)):
-            self.watch("notice", {"text": notice})
-        if metric in METRICS and not any(row.expected for row in self.sets.train):
-            raise DataError(
-                f"no row of train is labeled, so {metric} has nothing to compare with; --label COLUMN or "
-                f"--map COLUMN=FIELD names the column that holds {', '.join(agent.outputs)}"
-            )
+        self._metric = None
+        if metric is not None:
+            self._metric = Watched(load_metric(metric), lambda text: self.watch("warning", {"text": text}))
         wanted = Wanted(
             student=student_model(student),
             teacher=teacher,
-            metric=None if metric is None else load_metric(metric),
+            metric=self._metric,
             optimizer=optimizer,
             gate=gate,
             sampler=sampler,
@@ -127,6 +121,17 @@ class Trainer(Generic[N]):
             cache=cache,
             recorder=recorder,
         )
+        make_parts(replace(wanted, cache=False), Sets(train=()), self.settings, Budget())  # names, before any row
+        self.sets = open_sets(
+            agent, train, val=val, test=test, must_pass=must_pass, columns=columns, label=label, seed=self.settings.seed
+        )
+        for notice in (*self.sets.notices, *uncounted(agent)):
+            self.watch("notice", {"text": notice})
+        if metric in METRICS and not any(row.expected for row in self.sets.train):
+            raise DataError(
+                f"no row of train is labeled, so {metric} has nothing to compare with; --label COLUMN or "
+                f"--map COLUMN=FIELD names the column that holds {', '.join(agent.outputs)}"
+            )
         self.budget = Budget(max_calls, max_tokens, max_usd, max_seconds)
         self.parts = make_parts(wanted, self.sets, self.settings, self.budget)
         for model in (*self.parts.evaluator.models(agent), getattr(self.parts.teacher, "model", None)):
@@ -193,6 +198,7 @@ class Trainer(Generic[N]):
             "agent": self.agent.version,
             "data": data,
             "settings": settings,
+            "metric_source": "" if self._metric is None else self._metric.source,
             "origin": self.origin,
         }
 
@@ -274,7 +280,9 @@ class Trainer(Generic[N]):
         return self._checkpoint(journal, after)
 
     async def _forward(self, base: N, rows: Sequence[Row]) -> tuple[Evidence, ...]:
-        return await self.parts.evaluator.evidence(base, rows, progress=self._progress("forward"))
+        evidence = await self.parts.evaluator.evidence(base, rows, progress=self._progress("forward"))
+        self._check_metric()
+        return evidence
 
     async def _backward(self, base: N, evidence: Sequence[Evidence], lr: float) -> Gradients:
         walks = [
@@ -316,7 +324,13 @@ class Trainer(Generic[N]):
             first_rollout=first_rollout,
             progress=self._progress("gate"),
         )
+        self._check_metric()
         return _table(rows, reports)
+
+    def _check_metric(self) -> None:
+        """End the run where the metric failed on every row that was just scored."""
+        if self._metric is not None:
+            self._metric.end_batch()
 
     async def _test(self, journal: Journal, state: State) -> None:
         """Score the first and the best version on test rows (on validation, where there are none)."""
@@ -335,6 +349,7 @@ class Trainer(Generic[N]):
                     samples=self.settings.samples,
                     progress=self._progress("test"),
                 )
+                self._check_metric()
             return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
 
         tested = await journal.phase("test", Tested, score)
@@ -348,9 +363,9 @@ class Trainer(Generic[N]):
         if settings.target is not None and state.best_score >= settings.target - TIE:
             return f"the target of {settings.target:g} is reached"
         if state.step >= settings.steps:
-            return f"{settings.steps} steps are done"
+            return "1 step is done" if settings.steps == 1 else f"{settings.steps} steps are done"
         if settings.patience is not None and state.stale >= settings.patience:
-            return f"no better version in {state.stale} steps"
+            return f"no better version in {state.stale} step{'s' * (state.stale > 1)}"
         whole = len(self.parts.sampler.batch(self.sets.train, state.step)) >= len(self.sets.train)
         if whole and state.idle >= ceil(1 / state.lr):  # by then every component has had its turn
             return "there is nothing left to propose"
@@ -375,19 +390,6 @@ class Trainer(Generic[N]):
 
     def _progress(self, phase: str) -> Callable[[int, int], None]:
         return lambda done, total: self.watch("rows", {"phase": phase, "done": done, "total": total})
-
-
-def _own_calls(network: Network) -> list[str]:
-    names = [node.id for node in network.nodes if isinstance(node, FunctionNode)]
-    return [f"calls inside {', '.join(names)} are the node's own: not cached, not capped, not counted"] if names else []
-
-
-def calls_per_example(network: Network) -> int:
-    """Return the fewest model calls that one example needs (where the way may fork, one)."""
-    if any(edge.when is not None for edge in network.edges):
-        return 1
-    inner = sum(calls_per_example(node.agent) for node in network.nodes if isinstance(node, AgentNode))
-    return inner + sum(isinstance(node, PromptNode) for node in network.nodes)
 
 
 def _table(rows: Sequence[Row], reports: Sequence[LossReport]) -> dict[str, float]:

@@ -4,8 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from agentsym.cli.agents import find_agent, shipped_pipelines
+from agentsym.cli.agents import check_models, find_agent, shipped_pipelines
 from agentsym.errors import UsageError
+
+OWN_MODEL = """
+from agentsym import Agent, FunctionNode
+from agentsym.network.parameters import Option
+
+def classify(text: str, model: str) -> str:
+    return model
+
+options = Option(role="which of our forests", value="small", options=["small", "large"])
+node = FunctionNode("classify", classify, inputs=["text"], output="kind", parameters={"model": options})
+agent = Agent("own", nodes=[node])
+"""
 
 
 @pytest.mark.parametrize("name", ["things", "things/agent.py", "things/agent.py:agent"])
@@ -74,6 +86,11 @@ def test_an_error_says_what_is_wrong_and_what_is_near(place: Path, name: str, sa
     with pytest.raises(UsageError) as caught:
         find_agent(name)
     assert said in str(caught.value)
+
+
+def test_an_option_named_model_is_a_model_only_in_a_prompt_node(place: Path) -> None:
+    (place / "own.py").write_text(OWN_MODEL)
+    assert check_models(find_agent("own.py"), None) == "embedded"
 
 
 def test_code_that_fails_is_named_with_its_error(place: Path) -> None:

@@ -1,7 +1,10 @@
-"""The estimate of a dry run is the cost model of symbolic learning, phase by phase."""
+"""The estimate of a dry run is the cost model of symbolic learning, phase by phase, and a guess at tokens."""
+
+import pytest
 
 from agentsym import Agent, PromptNode
-from agentsym.learning.estimate import estimate_calls
+from agentsym.learning.estimate import STUDENT, TEACHER, estimate_calls, estimate_usage
+from agentsym.learning.protocols import Row
 from agentsym.learning.settings import Settings
 
 ROWS = {"train": 40, "val": 20, "test": 30, "must_pass": 5}
@@ -56,3 +59,27 @@ def test_samples_multiply_and_score_the_base_anew() -> None:
     )
     assert calls["gate"] == 2 * 3 * 2 * 4
     assert calls["test"] == 2 * 3 * 2 * 30
+
+
+def test_tokens_follow_the_prompts_and_the_rows() -> None:
+    calls = {"forward": 6, "loss": 2, "backward": 4, "optimizer": 1, "gate": 12, "test": 0}
+    short, long = ([Row(id="1", inputs={"question": "x" * size})] for size in (400, 4400))
+    usage = estimate_usage(chain(), short, 4, calls, judged=False)
+    assert {who for who, _ in usage} == {STUDENT, TEACHER}
+    assert usage[TEACHER, "loss"].completion_tokens == 2 * 400
+    assert usage[STUDENT, "gate"].prompt_tokens == pytest.approx(2 * usage[STUDENT, "forward"].prompt_tokens, abs=3)
+    more = estimate_usage(chain(), long, 4, calls, judged=False)
+    grown = more[STUDENT, "forward"].prompt_tokens - usage[STUDENT, "forward"].prompt_tokens
+    assert grown == pytest.approx(2 * 1000, abs=3), "one node in three reads the question, a token has 4 characters"
+
+
+def test_a_node_with_a_model_of_its_own_is_counted_for_that_model() -> None:
+    agent = Agent("two", [PromptNode("a", "Go.", inputs=["question"], output={"a": str}, model="openai/large")])
+    usage = estimate_usage(agent, [Row(id="1", inputs={"question": "x"})], 4, {"forward": 5}, judged=False)
+    assert [(who, used.calls) for (who, _), used in usage.items()] == [("openai/large", 5)]
+
+
+def test_a_judge_is_paid_at_the_gate_too() -> None:
+    agent = Agent("one", [PromptNode("a", "Go.", inputs=["question"], output={"a": str})])
+    usage = estimate_usage(agent, [Row(id="1", inputs={"question": "x"})], 4, {"gate": 10}, judged=True)
+    assert {who: used.calls for (who, _), used in usage.items()} == {STUDENT: 5, TEACHER: 5}

@@ -76,7 +76,55 @@ def test_a_metric_that_gives_no_score_ends_the_run_and_the_run_is_kept(call: Cal
     done = call(*QUICK, "--metric", "mine.py:seven")
     assert done.code == 2
     assert "a score lies in [0, 1]" in done.err.splitlines()[-1]
-    assert f"--resume {call('runs', 'list', '--json').json[0]['id']}" in done.err
+    assert f"agentsym runs show {call('runs', 'list', '--json').json[0]['id']}" in done.err
+    assert "--resume" not in done.err, "with the metric mended, the scores so far would be those of another one"
+
+
+def test_a_metric_that_fails_on_some_rows_is_warned_of_once_with_row_and_line(call: Call, place: Path) -> None:
+    (place / "mine.py").write_text("def some(row, output):\n    return 1.0 if 'dog' not in row['text'] else 1 / 0\n")
+    done = call(*QUICK, "--metric", "mine.py:some")
+    assert done.code == 0
+    assert done.err.count("warning: the metric") == 1
+    assert "(val.jsonl:3): ZeroDivisionError: division by zero (at mine.py:2); a row on which it fails" in done.err
+    done = call("eval", "things", "--data", "things/data/val.jsonl", "--metric", "mine.py:some", "--json")
+    assert (done.code, done.json["score"]["mean"]) == (0, 17 / 18)
+    assert done.err.count("warning: the metric") == 1
+
+
+def test_rows_of_which_some_lack_a_label_are_told_of(call: Call, place: Path) -> None:
+    file = place / "things" / "data" / "val.jsonl"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], '{"text": "the plum is here"}', *lines[2:]]))
+    done = call(*QUICK, "--dry-run")
+    assert "note: 1 of 18 rows of val have no label 'kind', first row" in done.err and "(val.jsonl:2)" in done.err
+
+
+def test_an_agent_of_another_name_is_not_replaced_but_its_own_older_version_is(call: Call, place: Path) -> None:
+    find_agent("things/agent.py:other").agent.save(place / "best")
+    done = call(*QUICK, "--out", "best")
+    assert done.code == 2
+    assert "--out " in done.err and "there is another agent, 'others', in this folder" in done.err
+    assert find_agent("best").agent.name == "others"
+    find_agent("things").agent.save(place / "older")
+    assert call(*QUICK, "--out", "older").code == 0
+    assert find_agent("older").agent.version != find_agent("things").agent.version
+
+
+@pytest.mark.parametrize(
+    "flags", [("--gate", "nope"), ("--metric", "nope"), ("--teacher", "nobody/knows"), ("--optimizer", "nope")]
+)
+def test_a_wrong_name_is_found_before_any_row_is_read(call: Call, place: Path, flags: tuple[str, str]) -> None:
+    (place / "things" / "data" / "train.jsonl").write_text("no row")
+    assert "train.jsonl" not in call(*QUICK, *flags).err
+
+
+def test_everything_that_is_counted_once_is_said_in_the_singular(call: Call, place: Path) -> None:
+    write_rows(place / "one.jsonl", rows(1)[:1])
+    done = call("optimize", "things", "--val", "one.jsonl", "--test", "one.jsonl", "--steps", "1")
+    assert "in 1 step;" in done.out
+    assert "validation has only 1 row;" in done.err and "stopped: 1 step is done" in done.err
+    assert "before: validation 1.000; 1 call, 0 tokens" in done.err
+    assert "1 row, 0 failed" in call("run", "things", "--data", "one.jsonl").err
 
 
 def test_a_dry_run_says_what_would_run_and_leaves_no_trace(call: Call, place: Path) -> None:
@@ -118,8 +166,8 @@ def test_a_budget_that_is_reached_later_saves_what_was_reached_and_exits_with_3(
         (("--stepz", "3"), "No such option: --stepz"),
         (("--steps", "many"), "--steps"),
         (("--steps", "-1"), "steps"),
-        (("--student", "nobody/knows"), "nobody answers for the model 'nobody/knows'"),
-        (("--teacher", "nobody/knows"), "nobody answers for the model 'nobody/knows'"),
+        (("--student", "nobody/knows"), "there is no provider 'nobody'"),
+        (("--teacher", "nobody/knows"), "there is no provider 'nobody'"),
         (("--metric", "nope"), "there is no metric 'nope'"),
         (("--gate", "nope"), "there is no gate 'nope'"),
         (("--optimizer", "nope"), "there is no optimizer 'nope'"),
@@ -129,6 +177,7 @@ def test_a_budget_that_is_reached_later_saves_what_was_reached_and_exits_with_3(
         (("--out", "things"), "the folder of the agent that is trained"),
         (("--out", "things/agent.py/x"), "nothing can be written there"),
         (("--out", "full"), "something else than an agent"),
+        (("--record", "things/agent.py"), "things/agent.py: no recording can be written there"),
     ],
 )
 def test_wrong_usage_is_said_in_one_line_and_exits_with_2(
@@ -166,7 +215,26 @@ def test_rows_of_two_sets_are_dropped_from_train(call: Call, place: Path) -> Non
     assert "18 rows of train were dropped" in done.err
 
 
+def test_a_dry_run_reckons_tokens_and_dollars_of_models_that_are_asked_elsewhere(call: Call, place: Path) -> None:
+    (place / "prices.yaml").write_text("openai/teacher: {input: 1, output: 4}\n")
+    flags = ("--teacher", "openai/teacher", "--dry-run")
+    environment = {"OPENAI_API_KEY": "k", "AGENTSYM_PRICES": str(place / "prices.yaml")}
+    planned = call(*QUICK, *flags, "--json", **environment).json
+    asked = sum(planned["calls"][phase] for phase in ("loss", "backward", "optimizer"))
+    tokens = planned["tokens"]
+    assert tokens["completion"] == asked * 400
+    assert planned["usd"] == pytest.approx((tokens["prompt"] + 4 * tokens["completion"]) / 1e6)
+    assert "replies of 50 tokens from the student and 400 from the teacher" in call(*QUICK, *flags, **environment).out
+    assert call(*QUICK, *flags, "--json", OPENAI_API_KEY="k").json["usd"] is None, "a price that nobody knows is no 0"
+    assert call(*QUICK, "--dry-run", "--json").json["tokens_in_all"] == 0, "embedded models take no tokens"
+
+
 def test_a_student_other_than_the_one_it_was_tuned_with_is_warned_of(call: Call, place: Path) -> None:
     find_agent("things").agent.save(place / "tuned", {"student": "another/model"})
     done = call("optimize", "tuned", "--train", "things/data/train.jsonl", "--dry-run")
     assert "tuned with the student another/model" in done.err
+
+
+def test_the_address_of_the_student_it_was_tuned_with_does_not_matter(call: Call, place: Path) -> None:
+    find_agent("things").agent.save(place / "tuned", {"student": "embedded at http://127.0.0.1:1/v1"})
+    assert "tuned with" not in call("optimize", "tuned", "--train", "things/data/train.jsonl", "--dry-run").err

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,14 +33,18 @@ def slow(place: Path) -> None:
     (place / "slow.py").write_text(SLOW)
 
 
-def interrupted_after(process: subprocess.Popen[str], line: str) -> tuple[str, str]:
-    """Send Ctrl-C as soon as a line begins so, and return what was written until the end."""
+def interrupted_after(
+    process: subprocess.Popen[str], line: str, *signals: signal.Signals, between: float = 0.02
+) -> tuple[str, str]:
+    """Send Ctrl-C, or other signals, as soon as a line begins so, and return what was written until the end."""
     assert process.stderr is not None
     seen = []
     for text in process.stderr:
         seen.append(text)
         if text.startswith(line):
-            process.send_signal(signal.SIGINT)
+            for number in signals or (signal.SIGINT,):
+                process.send_signal(number)
+                time.sleep(between)
             break
     out, err = process.communicate(timeout=60)
     return out, "".join(seen) + err
@@ -64,6 +69,18 @@ def test_ctrl_c_saves_the_best_so_far_and_resume_ends_as_an_uninterrupted_run(
     assert resumed["best"] == whole["best"]
     assert resumed["tested"] == whole["tested"]
     assert find_agent("half").agent.version == whole["best"]
+
+
+def test_sigterm_saves_as_ctrl_c_does_and_what_follows_at_once_cannot_cut_into_that(
+    start: Callable[..., subprocess.Popen[str]], call: Call, place: Path
+) -> None:
+    process = start(*LONG, "--out", "half")
+    _, err = interrupted_after(process, "step 1:", signal.SIGTERM, signal.SIGINT, signal.SIGINT)
+    assert process.returncode == 130, err
+    assert "interrupted; what was reached is saved" in err.splitlines()[-1]
+    half = call("runs", "show", "last", "--json").json
+    assert half["status"] == "interrupted"
+    assert find_agent("half").agent.version == half["best"] != half["first"]
 
 
 def test_ctrl_c_with_json_prints_the_document_of_what_was_reached(
@@ -102,14 +119,30 @@ def test_changed_data_is_named_and_nothing_is_done(call: Call, place: Path) -> N
     file.write_text(file.read_text().replace("apple", "banana"))
     done = call("optimize", "--resume", "last", "--json")
     assert done.code == 2
-    assert f"run {stopped['run']} cannot go on: data changed" in done.json["error"]
+    assert f"run {stopped['run']} cannot go on: the data of train changed" in done.json["error"]
 
 
 def test_a_changed_agent_is_named(call: Call, place: Path) -> None:
     call("optimize", "things", "--steps", "2", "--max-calls", "150")
     code = place / "things" / "agent.py"
     code.write_text(code.read_text().replace("what kind", "which sort"))
-    assert "cannot go on: agent changed" in call("optimize", "--resume", "last").err
+    assert "cannot go on: the agent changed" in call("optimize", "--resume", "last").err
+
+
+def test_a_metric_whose_file_was_changed_is_named(call: Call, place: Path) -> None:
+    call("optimize", "things", "--metric", "slow.py:score", "--steps", "2", "--max-calls", "150")
+    (place / "slow.py").write_text(SLOW.replace("0.02", "0.0"))
+    done = call("optimize", "--resume", "last")
+    assert done.code == 2
+    assert "cannot go on: the code of the metric" in done.err and "slow.py:score changed since it began" in done.err
+
+
+def test_caps_that_are_given_with_resume_hold_for_the_resumption(call: Call) -> None:
+    first = call("optimize", "things", "--steps", "4", "--max-calls", "150", "--json")
+    again = call("optimize", "--resume", "last", "--max-calls", "30", "--json")
+    assert (first.code, again.code) == (3, 3)
+    assert again.json["usage"]["total"]["calls"] == first.json["usage"]["total"]["calls"] + 30
+    assert "the cap of 30 model calls" in again.err
 
 
 @pytest.mark.parametrize(
