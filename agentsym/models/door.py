@@ -7,12 +7,13 @@ each.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentsym.errors import ModelError, RateLimited, Transient, UsageError
+from agentsym.errors import ModelError, RateLimited, StoreError, Transient, UsageError
 from agentsym.models.budget import REPLY_TOKENS, Budget
 from agentsym.models.cache import ResponseCache
 from agentsym.models.ledger import Ledger
@@ -140,7 +141,7 @@ class Door:
     ) -> Reply:
         """Answer from the cache or from a call that is under way, else make the call."""
         key = request.key(model.name)
-        reply = None if self.cache is None else self.cache.get(key)
+        reply = self._kept(key)
         if reply is None:
             leads = key not in self._flights
             if leads:
@@ -160,11 +161,29 @@ class Door:
         """Make the call that one or more callers wait for, and keep its reply."""
         try:
             reply = await self._answer(model, request, phase, node, on_text)
-            if self.cache is not None:
-                self.cache.put(key, reply)
+            self._keep(key, reply)
             return reply
         finally:
             self._leave(key, asyncio.current_task())
+
+    def _kept(self, key: str) -> Reply | None:
+        try:
+            return None if self.cache is None else self.cache.get(key)
+        except StoreError as error:
+            self._without_cache(error)
+            return None
+
+    def _keep(self, key: str, reply: Reply) -> None:
+        try:
+            if self.cache is not None:
+                self.cache.put(key, reply)
+        except StoreError as error:
+            self._without_cache(error)
+
+    def _without_cache(self, error: StoreError) -> None:
+        """Go on without the cache, which only saves calls: no answer that was paid for is lost for its sake."""
+        self.cache = None
+        warnings.warn(f"{error}; going on without it", stacklevel=2)
 
     async def _wait_for(self, key: str, flight: _Flight) -> Reply:
         """Wait for a call; a caller who is cancelled leaves it to the others, and the last one stops it."""

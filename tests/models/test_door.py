@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentsym.errors import BudgetExceeded, ModelError, UsageError
+from agentsym.errors import BudgetExceeded, ModelError, StoreError, UsageError
 from agentsym.models.budget import Budget
 from agentsym.models.cache import ResponseCache
 from agentsym.models.door import Door
@@ -259,3 +259,15 @@ def test_a_model_that_does_not_count_itself_is_counted_as_one_call() -> None:
 def test_a_limit_of_no_calls_at_once_is_refused() -> None:
     with pytest.raises(UsageError, match="1 or more"):
         Door(concurrency=0)
+
+
+async def test_a_cache_that_breaks_loses_no_answer_and_is_said_once(tmp_path: Path) -> None:
+    class Full(ResponseCache):
+        def put(self, key: str, reply: Reply) -> None:
+            raise StoreError("the response cache cannot be used (disk full)")
+
+    with Full(tmp_path / "cache.db") as cache:
+        model, door = ScriptedModel(["hi"]), Door(cache=cache)
+        with pytest.warns(UserWarning, match="disk full.*going on without it"):
+            assert (await door.complete(model, request("a"), phase="forward")).text == "hi"
+        assert (await door.complete(model, request("b"), phase="forward")).text == "hi"
