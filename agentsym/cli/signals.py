@@ -59,9 +59,11 @@ class Signals:
             KeyboardInterrupt: a signal came; the coroutine was cancelled.
         """
 
+        from agentsym.runtime.loop import with_threads
+
         async def noted() -> T:
             self._task = asyncio.current_task()
-            return await work
+            return await with_threads(work)
 
         try:
             return asyncio.run(noted())

@@ -141,6 +141,7 @@ class Trainer(Generic[N]):
         self._store = store
         self._versions: dict[str, N] = {agent.version: agent}
         self._summary: dict[str, float] = {}
+        self._began = False
 
     def fit(self, resume: str | None = None) -> Run[N]:
         """Train, and return the run; with `resume`, go on with the run of that id (see `afit`)."""
@@ -154,8 +155,11 @@ class Trainer(Generic[N]):
 
         Raises:
             UsageError: the caps cannot pay the first step (nothing was sent), or the run to resume is not there, or
-                agent, data or settings are not those it began with.
+                agent, data or settings are not those it began with, or this trainer has trained already.
         """
+        if self._began:
+            raise UsageError("a Trainer trains once, since its caps and its account are of one run; make another one")
+        self._began = True
         if resume is None:
             self._require_first_step()
         store = self._store or Store.open()

@@ -85,7 +85,8 @@ def _hand_over(task: asyncio.Task[T], done: Future[T]) -> None:
         done.set_result(task.result())
 
 
-async def _with_threads(work: Coroutine[Any, Any, T]) -> T:
+async def with_threads(work: Coroutine[Any, Any, T]) -> T:
+    """Do work in a loop that has threads enough for sync code of users; for the first task of a loop."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
     return await work
 
@@ -103,7 +104,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(_with_threads(work))
+        return asyncio.run(with_threads(work))
     thread = LoopThread()
     try:
         return thread.run(work)

@@ -303,3 +303,10 @@ def test_rows_without_labels_are_refused_where_a_metric_compares_with_labels(sto
     unlabeled = [Row(id="a", inputs={"task": "go"})]
     with pytest.raises(DataError, match="no row of train is labeled"):
         Trainer(chain(), unlabeled, val=(), store=store)
+
+
+def test_a_trainer_trains_once(store):
+    once = trainer(store, steps=1)
+    once.fit()
+    with pytest.raises(UsageError, match="trains once"):
+        once.fit()
