@@ -41,7 +41,8 @@ async def loss(
         trajectory: the run.
         row: the example.
         verdict: what the metric says.
-        comments: `metric` takes the verdict's text and asks nobody, where there is a score.
+        comments: `metric` takes the verdict's text and asks nobody, where there is a score; of a run that the metric
+            finds perfect nobody is asked either way.
         phase: what the teacher's calls are counted as.
         rollout: number of an independent judgement of the same run.
         supervised: False withholds from the teacher the labels and the metric's text, which may quote them.
@@ -58,8 +59,8 @@ async def loss(
         verdict = verdict.model_copy(update={"score": clamp(verdict.score)})
     if not supervised:
         row = row.model_copy(update={"expected": {}})
-    if comments == "metric" and verdict.score is not None:
-        return _from_metric(row, verdict, verdict.score)
+    if verdict.score is not None and (comments == "metric" or verdict.score >= PERFECT):
+        return _from_metric(row, verdict, verdict.score)  # of a perfect run there is nothing to say
     if not supervised and not failed:
         verdict = verdict.model_copy(update={"text": ""})
     try:

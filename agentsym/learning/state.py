@@ -5,6 +5,7 @@ It is written into the journal as a checkpoint after each step, so a run that wa
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Literal
 
 from agentsym.learning.gate import TIE, mean
@@ -119,5 +120,6 @@ def _outcome(update: Update, decision: Decision | None) -> Literal["accepted", "
 def _effect(update: Update, decision: Decision | None) -> dict[str, Any]:
     if update.status != "committed" or decision is None:
         return {}
-    what = "; ".join(edit.why or edit.op for edit in update.edits[:8])
+    reasons = Counter(edit.why or edit.op for edit in update.edits)  # one reason often stands behind many examples
+    what = "; ".join(reason + (f" (×{times})" if times > 1 else "") for reason, times in list(reasons.items())[:8])
     return {"what": what, "change": decision.after - decision.before}

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from agentsym.errors import OutputError, UsageError
-from agentsym.learning.backward import backward
+from agentsym.learning.backward import backward, learnable_at
 from agentsym.learning.optimizers.prompt import PromptOptimizer
 from agentsym.learning.protocols import Evidence, Row, Task, Tried, Verdict
 from agentsym.learning.teacher import prompt_files, views
 from agentsym.learning.teacher.llm import gradient_messages, loss_messages, update_messages
+from agentsym.learning.teacher.readers import Reader
 from agentsym.learning.teacher.replies import edits_form, gradient_form, schema_of
 from agentsym.models.door import Door
 from agentsym.models.doubles import MALFORMED, Rule, ScriptedModel
@@ -345,8 +346,8 @@ def test_only_a_node_that_may_change_is_told_how_suggestions_and_satisfied_agree
         system(gradient_messages(network, run, run.steps[1], lossy(), ["m"], 0.5))
         for network in (chain("a", "b"), chain("a", "b", frozen="b"))
     )
-    assert "true exactly if `suggestions` is empty" in free and "name labels" in free
-    assert "suggestions" not in fixed and "true exactly if this step did its own part right" in fixed
+    assert "true if and only if `suggestions` is empty" in free and "name the label" in free
+    assert "suggestions" not in fixed and "true if and only if this step did its own part right" in fixed
 
 
 async def test_a_satisfied_gradient_with_suggestions_is_sent_back_with_the_reason() -> None:
@@ -431,13 +432,24 @@ def test_an_update_is_told_that_it_is_alone_and_how_close_to_go_to_its_limits() 
 
 
 @pytest.mark.parametrize(("student", "told"), [("embedded", True), ("openai/gpt-4.1", False), ("", False)])
-def test_who_writes_for_a_reader_that_understands_no_sentences_is_told_so(student: str, told: bool) -> None:
-    heading, reads = "# Who reads the prompt", "a program that compares words, not by a language model"
-    text = "\n".join(message.content for message in update_messages(task("rules"), student=student))
-    assert (heading in text, reads in text) == (told, told)
+@pytest.mark.parametrize("parameter", ["rules", "choices/intent", "examples"])
+def test_who_writes_for_a_reader_that_understands_no_sentences_is_told_so(
+    parameter: str, student: str, told: bool
+) -> None:
+    text = "\n".join(message.content for message in update_messages(task(parameter), student=student))
+    assert ("It understands no sentence" in text, "the language model of this node" in text) == (told, not told)
+    assert ("what tells them apart" in text or "what is instructive" in text) == (not told)
+    assert "{{how}}" not in text and "{{about}}" not in text and "{{who}}" not in text
 
 
 def test_a_node_that_names_its_own_model_is_written_for_that_one() -> None:
     (node, *_) = TRIAGE.nodes
     other = TRIAGE.replace(nodes=(node.with_weight("model", Option("embedded", learnable=False)), *TRIAGE.nodes[1:]))
-    assert views.reader(other, "triage", "openai/gpt-4.1") == views.reader(TRIAGE, "triage", "embedded") != ""
+    assert Reader(other, "triage", "openai/gpt-4.1").who == Reader(TRIAGE, "triage", "embedded").who
+    assert Reader(TRIAGE, "triage", "openai/gpt-4.1").who == "the language model of this node"
+
+
+def test_nobody_is_asked_for_instructions_that_the_reader_does_not_heed() -> None:
+    learnable = learnable_at(TRIAGE, "triage")
+    assert "triage/instructions" in Reader(TRIAGE, "triage", "openai/gpt-4.1").heeds(learnable)
+    assert "triage/instructions" not in Reader(TRIAGE, "triage", "embedded").heeds(learnable)

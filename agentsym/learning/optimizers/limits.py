@@ -31,24 +31,32 @@ def sentences(parameter: Parameter, lr: float) -> tuple[str, ...]:
             share = "" if not parameter.value else f"Change at most {lr:.0%} of the text. "
             return (f"{share}The new text has at most {parameter.max_chars} characters.",)
         case Choices():
+            rewritten = (
+                f"Rewrite at most {changes_allowed(parameter, lr)} of the definitions that are there; filling an "
+            )
             return (
-                f"Rewrite at most {changes_allowed(parameter, lr)} of the definitions that are there; "
-                "filling an empty one is free.",
+                *((f"{rewritten}empty one is free.",) if _filled(parameter) else ()),
                 f"A definition is one line of at most {parameter.max_chars} characters. Labels never change.",
             )
         case Rules():
             return (
-                f"Replace or drop at most {changes_allowed(parameter, lr)} rules.",
+                *_lost(parameter, lr, "rule"),
                 f"A rule is one sentence of at most {parameter.max_chars} characters; at most "
                 f"{parameter.max_per_label} rules may serve one label (or all).",
             )
         case Examples():
             return (
-                f"Replace or drop at most {changes_allowed(parameter, lr)} examples.",
+                *_lost(parameter, lr, "example"),
                 f"At most {parameter.max_per_label} examples may stand for one label (in all, if there are no labels).",
             )
         case _:
             return ()
+
+
+def _lost(parameter: Rules | Examples, lr: float, noun: str) -> tuple[str, ...]:
+    """Say how many items may go, where there are any."""
+    most = changes_allowed(parameter, lr)
+    return (f"Replace or drop at most {most} {noun}{'s' * (most > 1)}.",) if parameter.value else ()
 
 
 def violations(before: Network, after: Network, path: str, lr: float) -> Iterator[str]:

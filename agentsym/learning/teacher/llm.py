@@ -16,6 +16,7 @@ from agentsym.learning.merge import MergedGradient, merge, shorten
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.learning.teacher import views
 from agentsym.learning.teacher.prompt_files import blocks
+from agentsym.learning.teacher.readers import Reader
 from agentsym.learning.teacher.replies import (
     Form,
     LossReply,
@@ -142,7 +143,8 @@ class LLMTeacher:
         """Write the gradient of one step (paper, Eq. 2); its status is `invalid` if no answer is legal."""
         steps = {item.index: item for item in trajectory.steps}
         parents = {index: views.title(steps[index]) for index in parents_of(step)}
-        form = gradient_form(list(learnable_at(network, step.node)), parents)
+        editable = Reader(network, step.node, self.student, self.prompts).heeds(learnable_at(network, step.node))
+        form = gradient_form(list(editable), parents)
         asked = gradient_messages(
             network, trajectory, step, loss, messages, lr, student=self.student, prompts=self.prompts
         )
@@ -254,7 +256,8 @@ def gradient_messages(
     steps = {item.index: item for item in trajectory.steps}
     before = [steps[index] for index in parents_of(step)]
     after = [item for item in trajectory.steps if step.index in parents_of(item)]
-    editable = learnable_at(network, step.node)
+    reader = Reader(network, step.node, student, prompts)
+    editable = reader.heeds(learnable_at(network, step.node))
     paths = [path for path in network.parameters() if path.startswith(f"{step.node}/")]
     tools = views.tools(network, step.node)
     origins = views.origins(messages, after, loss.requirement or loss.text)
@@ -262,7 +265,10 @@ def gradient_messages(
         f"Requirement {at} (from {origin}):\n{views.quoted(f'requirement {at}', text)}"
         for at, (origin, text) in enumerate(zip(origins, messages, strict=True), 1)
     )
+    expected = views.wanted(network, step.node, loss)
+    concerned = {views.line(content) for content in (*step.output.values(), *expected.values())}
     suggesting = {"lr": f"{lr:.2g}", "phrase": views.phrase(lr)}
+    how = reader.section("suggesting", parts["suggesting"]) if editable else parts["suggesting: frozen"]
     return _messages(
         parts,
         {
@@ -270,7 +276,7 @@ def gradient_messages(
             "several": " " + parts["several"] if len(messages) > 1 else "",
             "foreign": parts["foreign" if before else "foreign: first"],
             "cause": parts["cause" if before else "cause: first"],
-            "suggesting": render(parts["suggesting" if editable else "suggesting: frozen"], suggesting),
+            "suggesting": render(how, suggesting),
             "passing": parts["passing" if before else "passing: first"],
             "suggestions_field": "\n" + parts["suggestions field"] if editable else "",
             "previous_field": "\n" + parts["previous field"] if before else "",
@@ -280,11 +286,10 @@ def gradient_messages(
             "comments": views.quoted("comments", shorten(loss.text, views.FIELD_CHARS)),
             "step": f"{views.title(step)}\n{views.node(network, step.node)}",
             "messages": "\n\n".join(required),
-            "record": views.record(step, views.wanted(network, step.node, loss)),
+            "record": views.record(step, expected),
             "previous": _slot(parts["previous"], "previous", views.outputs(network, before, with_values=True)),
             "next": _slot(parts["next"], "next", views.outputs(network, after, with_values=False)),
-            "components": views.components(network, paths, editable),
-            "reader": _reader(parts, network, step.node, student, prompts),
+            "components": views.components(network, paths, editable, concerned=concerned),
             "tools": _slot(parts["tools"], "tools", tools),
         },
         prompts,
@@ -295,6 +300,7 @@ def update_messages(task: Task, *, student: str = "", prompts: Path | None = Non
     """Render the update prompt of one component; the same batch gives the same bytes in whatever order it comes."""
     network, parts = task.network, blocks("update", prompts)
     parameter = network.parameter(task.parameter)
+    own, reader = blocks(_SYSTEM[parameter.kind], prompts), Reader(network, task.node, student, prompts)
     evidence = sorted(task.evidence, key=lambda item: (item.loss.score, item.row.id, item.trajectory.id))
     merged = merge(evidence).get(task.node, MergedGradient(node=task.node))
     visits = views.Visits(network, evidence, task.node, task.parameter)
@@ -302,17 +308,18 @@ def update_messages(task: Task, *, student: str = "", prompts: Path | None = Non
     limits = [f"Learning rate {task.lr:.2g}: {views.phrase(task.lr)}", *task.limits]
     history = views.quoted("history", views.bullets(map(str, task.history))) if task.history else ""
     return _messages(
-        {**parts, "system": blocks(_SYSTEM[parameter.kind], prompts)["system"]},
+        {**parts, "system": own["system"]},
         {
             "reading": blocks("reading_gradients", prompts)[""],
             "placeholder": "{{field}}",
             "path": task.parameter,
             "agent": views.agent(network),
             "node": views.node(network, task.node),
-            "reader": _reader(parts, network, task.node, student, prompts),
+            "who": reader.who,
+            "how": reader.section(parameter.kind, own.get("how", "")),
             "role": f": {parameter.role}." + views.bounds(parameter) if parameter.role else views.bounds(parameter),
             "value": views.quoted(task.parameter, views.value(parameter)),
-            "others": views.components(network, others, (), 1_000),
+            "others": views.components(network, others, (), 1_000, visits.concerned()),
             "limits": views.bullets(limits),
             "history": _slot(parts["history"], "history", history),
             "summary": views.summary(merged),
@@ -342,12 +349,6 @@ def _messages(
     }
     system = render(parts["system"], {**values, "data": render(data[""], about)}).strip()
     return Message(role="system", content=system), Message(role="user", content=user)
-
-
-def _reader(parts: Mapping[str, str], network: Network, node_id: str, student: str, prompts: Path | None) -> str:
-    """Return the section on who reads the node's prompt; a recording from before there was one has none."""
-    text = views.reader(network, node_id, student, prompts)
-    return _slot(parts["reader"], "reader", text) if text else ""
 
 
 def _slot(part: str, name: str, text: str) -> str:

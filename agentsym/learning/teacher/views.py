@@ -10,14 +10,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from agentsym.learning.backward import parents_of
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import MergedGradient, bounded, fit, shorten
 from agentsym.learning.protocols import Evidence
-from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.network.fields import Field
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, AnyNode, PromptNode, Tool
@@ -29,18 +27,6 @@ FIELD_CHARS = 4_000
 RUN_CHARS = 24_000
 VISIT_CHARS = 150
 RIGHT_PER_LABEL, RIGHT = 3, 24
-
-
-def reader(network: Network, node_id: str, student: str, prompts: Path | None = None) -> str:
-    """Return how the model reads that runs a prompt node, where that is not as a language model does; else nothing."""
-    node, _ = node_at(network, node_id)
-    if not isinstance(node, PromptNode):
-        return ""
-    own = node.parameters.get("model")
-    name = own.value if isinstance(own, Option) else student
-    if prompts is not None and not (prompts / "readers.md").is_file():
-        return ""  # a recording from before there was one
-    return blocks("readers", prompts).get(name, "")
 
 
 def quoted(name: str, text: str) -> str:
@@ -156,14 +142,40 @@ def outputs(network: Network, steps: Iterable[Step], *, with_values: bool) -> st
     return "\n\n".join(listed)
 
 
-def components(network: Network, paths: Iterable[str], editable: Container[str], limit: int = FIELD_CHARS) -> str:
-    """List parameters with their role, their limits and their values, and say which of them may be changed here."""
+def components(
+    network: Network,
+    paths: Iterable[str],
+    editable: Container[str],
+    limit: int = FIELD_CHARS,
+    concerned: Container[str] = (),
+) -> str:
+    """List parameters with their role, their limits and their values, and say which of them may be changed here.
+
+    Args:
+        network: the network.
+        paths: which parameters.
+        editable: those that may be changed here.
+        limit: most characters of a value; definitions are never cut, since each label is compared with all others.
+        concerned: labels that were given or wanted: of examples that are too many only theirs are shown.
+    """
     listed = []
     for path in paths:
         parameter = network.parameter(path)
         state = "editable" if path in editable else "read only"
         head = f"`{path}` ({parameter.kind}, {state}){_about(parameter.role)}{bounds(parameter)}"
-        listed.append(f"{head}\n{quoted(path, shorten(value(parameter), limit))}")
+        text = value(parameter)
+        if isinstance(parameter, Examples) and len(text) > limit:
+            shown = [
+                item for item in parameter.value if any(line(given) in concerned for given in item.output.values())
+            ]
+            if 0 < len(shown) < len(parameter.value):
+                text = value(parameter.model_copy(update={"value": tuple(shown)}))
+                head += (
+                    f" Shown are {len(shown)} of {len(parameter.value)}, those of the labels that were given or wanted."
+                )
+        if not isinstance(parameter, Choices):
+            text = shorten(text, limit)
+        listed.append(f"{head}\n{quoted(path, text)}")
     return "\n\n".join(listed) or "(none)"
 
 
@@ -250,6 +262,16 @@ class Visits:
             for step in item.trajectory.steps
             if step.node == node
         ]
+
+    def concerned(self) -> set[str]:
+        """Return the labels that were given where they were wrong, and those that were wanted there."""
+        return {
+            line(label)
+            for item, step, expected in self.visits
+            for name in self.chosen
+            if name in expected and not _is_right(item, step, name, expected[name])
+            for label in (step.output.get(name), expected[name])
+        }
 
     def right(self) -> str:
         """List visits that were right, shortened: a few for each label, bounded in all, in an order of their own."""
