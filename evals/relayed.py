@@ -86,8 +86,8 @@ def run(
     Args:
         name: of the kind.
         teacher: the language model that criticises and rewrites.
-        student: the one that runs the urgency node, where the kind has one. Let somebody else answer for it: who has read
-            the validation rows as a student must not write the edits.
+        student: the one that runs the urgency node, where the kind has one. Somebody else must answer for it: who has
+            read the validation rows as a student cannot write the edits any more.
         recorder: keeps the traffic.
 
     Raises:
@@ -160,9 +160,8 @@ def main() -> None:
         print(json.dumps(figures, indent=1))
         return
     val = figures["val"]
-    print(
-        f"teacher {figures['teacher']}, student {figures['student']}: validation {val['before']:.3f} -> {val['after']:.3f}"
-    )
+    print(f"teacher {figures['teacher']}, student {figures['student']}")
+    print(f"validation {val['before']:.3f} -> {val['after']:.3f}")
     if options.record:
         made = figures["recording"]
         print(f"{made['calls']} replies, {made['parsed_at_first_try']:.1%} could be used as they first came")
