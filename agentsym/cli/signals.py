@@ -58,7 +58,6 @@ class Signals:
         Raises:
             KeyboardInterrupt: a signal came; the coroutine was cancelled.
         """
-
         from agentsym.runtime.loop import with_threads
 
         async def noted() -> T:
