@@ -55,7 +55,7 @@ async def test_every_way_to_run_an_agent_gives_the_same() -> None:
 def test_the_student_can_be_any_model() -> None:
     agent = Agent("one", [prompt("one", "x", "a")])
     assert agent.invoke({"x": "hi"}, student=Echo()) == {"a": "a(hi)"}
-    with pytest.raises(UsageError, match="no/body"):
+    with pytest.raises(UsageError, match="no provider 'no'"):
         agent.invoke({"x": "hi"}, student="no/body")
 
 

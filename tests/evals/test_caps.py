@@ -16,7 +16,7 @@ from evals.caps.experiment import CONCURRENCY, KINDS, RESERVATIONS, Need, Unrese
 from evals.clients.world import KEY, Size, environment
 from evals.openai_server import Server
 
-SMALL = Size(train=24, val=12, batch=8, steps=9)
+SMALL = Size(train=24, val=16, batch=8, steps=11)
 
 
 def test_a_run_under_a_cap_stays_under_it_spends_most_of_it_and_saves_its_best() -> None:
