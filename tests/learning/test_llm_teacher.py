@@ -449,6 +449,17 @@ def test_a_node_that_names_its_own_model_is_written_for_that_one() -> None:
     assert Reader(TRIAGE, "triage", "openai/gpt-4.1").who == "the language model of this node"
 
 
+def test_a_critic_is_told_how_the_embedded_reader_reads_and_offered_nothing_that_it_does_not_heed() -> None:
+    network = Network("n", [PromptNode("a", "Sort.", inputs=["x"], output={"y": Choice(["p", "q"])})])
+    run = straight(network)
+    plain, compared = (
+        system(gradient_messages(network, run, run.steps[0], lossy(), ["m"], 0.5, student=student))
+        for student in ("", "embedded")
+    )
+    assert "It understands no sentence" in compared and "Learning rate 0.5" in compared and "{{" not in compared
+    assert "It understands no sentence" not in plain and "Learning rate 0.5" in plain
+
+
 def test_nobody_is_asked_for_instructions_that_the_reader_does_not_heed() -> None:
     learnable = learnable_at(TRIAGE, "triage")
     assert "triage/instructions" in Reader(TRIAGE, "triage", "openai/gpt-4.1").heeds(learnable)

@@ -15,7 +15,6 @@ from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
 from agentsym.network.parameters import Option, Parameter, Text
-from agentsym.network.template import render
 
 P = TypeVar("P", bound=Parameter)
 
@@ -45,7 +44,7 @@ class Reader:
         return self._parts[f"{self._name}: who" if self._name else "who"]
 
     def section(self, about: str, usual: str) -> str:
-        """Return what is said about writing for this reader; `usual` where a language model reads.
+        """Return the template of what is said about writing for this reader; `usual` where a language model reads.
 
         Args:
             about: the kind of a parameter, or `suggesting`.
@@ -54,7 +53,7 @@ class Reader:
         special = f"{self._name}: {about}"
         if not self._name or special not in self._parts:
             return usual
-        return render(self._parts[special], {"about": self._parts[f"{self._name}: about"]})
+        return self._parts[special].replace("{{about}}", self._parts[f"{self._name}: about"])
 
     def heeds(self, parameters: Mapping[str, P]) -> dict[str, P]:
         """Return the parameters that this reader goes by; one that compares words goes by no instructions."""
