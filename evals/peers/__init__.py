@@ -1,0 +1,1 @@
+"""The toy task on which optimizers of different libraries are compared: same server, same data, same books."""
