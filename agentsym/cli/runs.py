@@ -161,6 +161,7 @@ def _calls(entries: Sequence[dict[str, Any]]) -> Any:
         table.add_column(column, justify="right")
     for entry in entries:
         tokens = entry["prompt_tokens"] + entry["completion_tokens"]
-        used = (number(entry["calls"]), number(entry["cached"]), number(tokens), dollars(entry["usd"]))
+        about = "~" * entry.get("estimated", False)  # not counted by the server, or of answers that were lost
+        used = (number(entry["calls"]), number(entry["cached"]), about + number(tokens), about + dollars(entry["usd"]))
         table.add_row(entry["phase"], entry["node"] or "–", *used, span(entry["seconds"]))
     return table

@@ -38,6 +38,10 @@ from agentsym.store.store import Store, new_run_id
 
 N = TypeVar("N", bound=Network)
 Watch = Callable[[str, Mapping[str, Any]], None]
+_OVERRUN = (
+    "replies were longer than the requests allowed: the server does not heed max_tokens, so a cap on tokens or dollars "
+    "may be exceeded by what they have too much"
+)
 FAILING_BATCHES = 3  # batches in a row with too many failed runs end the run
 
 
@@ -227,6 +231,8 @@ class Trainer(Generic[N]):
             journal.write(
                 "stop", status=status, reason=reason, summary=summary, ledger=self.parts.door.ledger.to_json()
             )
+            if self.budget.overruns:
+                self.watch("warning", {"text": f"{self.budget.overruns} {_OVERRUN}"})
             self.watch("stop", {"status": status, "reason": reason})
         return Run.load(journal.store, journal.run_id, self.agent)
 

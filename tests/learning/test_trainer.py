@@ -310,3 +310,19 @@ def test_a_trainer_trains_once(store):
     once.fit()
     with pytest.raises(UsageError, match="trains once"):
         once.fit()
+
+
+def test_replies_beyond_what_they_had_reserved_are_told(store):
+    class Wordy(RemoteStudent):
+        async def complete(self, request: Request) -> Reply:
+            reply = await super().complete(request)
+            return reply.model_copy(
+                update={"usage": Usage(calls=1, completion_tokens=(request.max_tokens or 0) + 9_000)}
+            )
+
+    told = []
+    trainer(
+        store, student=Wordy(), steps=1, max_tokens=10_000_000, watch=lambda kind, data: told.append((kind, data))
+    ).fit()
+    (warning,) = [data["text"] for kind, data in told if kind == "warning"]
+    assert "does not heed max_tokens" in warning
