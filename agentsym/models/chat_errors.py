@@ -25,6 +25,7 @@ from agentsym.errors import (
     ServerFailed,
     TimedOut,
     UnknownModel,
+    Unreachable,
 )
 from agentsym.models.chat_protocol import Asked
 from agentsym.models.secrets import excerpt
@@ -118,3 +119,8 @@ def _key_wish(asked: Asked) -> str:
     if asked.keyed:
         return f"does not accept the key{f' in {asked.variable}' if asked.variable else ''}"
     return f"wants a key, and none was sent; {f'set {asked.variable}' if asked.variable else 'hand one in'}"
+
+
+def unreachable(asked: Asked, said: str) -> Unreachable:
+    """Return the error for an address where nobody answers; `said` is the network's own word on it."""
+    return Unreachable(f"{asked.place} cannot be reached; is it running, and is the address right? ({said})")

@@ -27,9 +27,8 @@ from agentsym.errors import (
     TimedOut,
     Transient,
     UnknownModel,
-    Unreachable,
 )
-from agentsym.models.chat_errors import failure
+from agentsym.models.chat_errors import failure, unreachable
 from agentsym.models.chat_protocol import TIMEOUT, Asked, Dialect, messages_of, reply_of, response_format, tools_of
 from agentsym.models.chat_stream import Assembly
 from agentsym.models.protocol import Reply, Request
@@ -161,7 +160,7 @@ class LitellmModel:
         text = str(error).rpartition("Exception - ")[2]
         said = excerpt(text)
         if kinds & _NO_CONNECTION:
-            return Unreachable(f"{self._asked.place} cannot be reached: {excerpt(str(causes[-1]))}")
+            return unreachable(self._asked, excerpt(str(causes[-1])))
         if kinds & _NO_TIME:
             return TimedOut(f"{self.name}: no whole answer within {self._timeout:g} seconds")
         if kinds & _NO_ANSWER:

@@ -15,8 +15,8 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from agentsym.errors import BadReply, Disconnected, ModelError, TimedOut, Transient, Unreachable
-from agentsym.models.chat_errors import error_in, failure, words
+from agentsym.errors import BadReply, Disconnected, ModelError, TimedOut, Transient
+from agentsym.models.chat_errors import error_in, failure, unreachable, words
 from agentsym.models.chat_protocol import TIMEOUT, Asked, Dialect, body_of, load, reply_of
 from agentsym.models.chat_stream import Assembly, data_of
 from agentsym.models.http_sessions import Sessions
@@ -135,7 +135,7 @@ class OpenAIModel:
         said = excerpt(str(error) or type(error).__name__)
         match error:
             case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.ClientHttpProxyError():
-                return Unreachable(f"{self._asked.place} cannot be reached: {said}")
+                return unreachable(self._asked, said)
             case aiohttp.ServerTimeoutError():
                 return TimedOut(f"{self.name}: no whole answer within {self._timeout:g} seconds")
             case aiohttp.ClientResponseError():

@@ -28,8 +28,10 @@ M = TypeVar("M", bound=BaseModel)
 RETRY_PROMPT = Path(__file__).with_name("retry.md")
 _CUT_OFF = "the answer was cut off at its longest length; answer in fewer words"
 _FENCED = re.compile(r"\A```(?:json)?[ \t]*\n(.*?)\n?```\Z", re.DOTALL | re.IGNORECASE)
-_CHECKED = {"type", "enum", "properties", "required", "additionalProperties", "items"}
-_NOTES = {"title", "description", "default"}
+_KNOWN = {
+    *("type", "enum", "properties", "required", "additionalProperties", "items"),  # checked
+    *("title", "description", "default"),  # said
+}
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -70,11 +72,12 @@ async def ask(
         ModelError: when the model has no answer; that is not retried here.
         BudgetExceeded: when a call would not fit a cap.
     """
-    usage, attempt = Usage(), 0
+    usage: Usage | None = None
+    attempt = 0
     while True:
         attempt += 1
         reply = await door.complete(model, request, phase=phase, node=node)
-        usage += reply.usage
+        usage = reply.usage if usage is None else usage + reply.usage
         try:
             return Answer(parse(reply.text), reply, attempt, usage)
         except ValueError as error:
@@ -129,15 +132,11 @@ def _again(request: Request, answer: str, error: str, prompts: Path | None) -> R
 
 def _load(text: str) -> Any:
     text = text.strip()
-    fenced = _FENCED.match(text)
+    fenced = _FENCED.match(text) if text.startswith("`") else None
     try:
-        value = json.loads(
-            fenced[1] if fenced else text,
-            object_pairs_hook=_pairs,
-            parse_constant=_refuse,
-            parse_float=_finite,
-        )
-        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair could not be stored
+        value = _JSON.decode(fenced[1] if fenced else text)
+        if "\\u" in text or not text.isascii():  # half of a surrogate pair could not be stored
+            json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise ValueError(f"the answer must be one JSON value and nothing else; {error}") from error
     except RecursionError as error:
@@ -164,10 +163,13 @@ def _finite(digits: str) -> float:
     return number if math.isfinite(number) else _refuse(digits)
 
 
+_JSON = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse, parse_float=_finite)
+
+
 def _problems(value: Any, schema: Mapping[str, Any], path: str) -> list[str]:
     """Return every way in which a value does not fit a schema."""
-    if unknown := set(schema) - _CHECKED - _NOTES:
-        keywords = ", ".join(sorted(unknown))
+    if not schema.keys() <= _KNOWN:
+        keywords = ", ".join(sorted(schema.keys() - _KNOWN))
         raise UsageError(f"parse_json checks no schema with {keywords}; use parse_model with a pydantic model")
     where = f"`{path}`" if path else "the answer"
     kind = schema.get("type")
