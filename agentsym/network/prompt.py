@@ -26,6 +26,7 @@ _HEADING = re.compile(rf"^# ({'|'.join(_SECTIONS)})$", re.MULTILINE)
 _LOOKALIKE = re.compile(rf"^(\\*)(# (?:{'|'.join(_SECTIONS)}))$", re.MULTILINE)
 _ESCAPED = re.compile(rf"^\\(\\*# (?:{'|'.join(_SECTIONS)}))$", re.MULTILINE)
 _FIELD = re.compile(r"^- (.+?) \(([a-z]+)\)(?:: (.*))?$")
+_JSON_STARTS = frozenset('{["-0123456789tfnNI \t\n\r')
 _LABEL = re.compile(r"^  - `([^`]+)`(?:: (.*))?$")
 
 
@@ -178,6 +179,8 @@ def _plain(value: Any) -> str:
 
 def _read_value(text: str) -> Any:
     """Read JSON, or else the text as it is (also what is nested too deep to be JSON of ours)."""
+    if text[:1] not in _JSON_STARTS:
+        return text  # most text: to let it fail as JSON would cost more than to render the rest of the prompt
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from agentsym.errors import NetworkError, NodeError, SandboxError
 from agentsym.network.fields import Field
@@ -18,8 +18,10 @@ from agentsym.network.nodes import FunctionNode, ToolNode
 from agentsym.network.parameters import Code, Number, Option, Parameter, Text
 from agentsym.network.records import ToolCall
 from agentsym.network.tool import Tool, signature_fields
-from agentsym.runtime.recorder import Visit
+from agentsym.runtime.recorder import Recorder, Scope, Visit
 from agentsym.runtime.values import check_fields, pick, plain
+
+T = TypeVar("T")
 
 _CONFIGURABLE = "configurable"
 
@@ -101,7 +103,7 @@ class ToolWork:
         self._node = node
         self._run = ToolRunner(node.tool)
 
-    async def __call__(self, values: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    async def __call__(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         """Return the node's output."""
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -128,7 +130,7 @@ class FunctionWork:
             raise NetworkError(f"node {node.id!r} runs an agent; use AgentNode({node.id!r}, agent) for that")
         self._parameters = declared(node.parameters, None if self._method else self._target)
 
-    async def __call__(self, values: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    async def __call__(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         """Return the node's output."""
         given = plain(values)
         if not self._method:
@@ -136,11 +138,11 @@ class FunctionWork:
             return pick(result, self._node.output, f"function {self._node.code_ref.ref}")
         # Never the recorder itself: what the user's graph does inside is no step of this network.
         configurable = {
-            **visit.config.get(_CONFIGURABLE, {}),
-            "agentsym": visit.recorder.apart(),
+            **scope.config.get(_CONFIGURABLE, {}),
+            "agentsym": Recorder(visit.context, record=False),
             **self._parameters,
         }
-        config = {**visit.config, _CONFIGURABLE: configurable}
+        config = {**scope.config, _CONFIGURABLE: configurable}
         result = await call(getattr(self._target, self._method), {"config": config}, False, given)
         return pick(result, self._node.output, self._node.code_ref.ref, exact=not isinstance(result, Mapping))
 
@@ -155,12 +157,16 @@ async def call(function: Callable[..., Any], arguments: Mapping[str, Any], inlin
     return await result if inspect.isawaitable(result) else result
 
 
-async def within(seconds: float | None, what: str, work: Any) -> Any:
-    """Await something for at most `seconds`, or for as long as it takes.
+def within(seconds: float | None, what: str, work: Awaitable[T]) -> Awaitable[T]:
+    """Return what awaits something for at most `seconds`, or for as long as it takes.
 
     Raises:
         NodeError: when it takes longer. A sync function in its thread goes on all the same; its result is not used.
     """
+    return work if seconds is None else _limited(seconds, what, work)
+
+
+async def _limited(seconds: float, what: str, work: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(seconds) as timer:
             return await work

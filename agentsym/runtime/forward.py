@@ -90,11 +90,12 @@ async def run(
         status, error = "error", NodeError(f"agent {source.name!r}: {type(failed).__name__}: {failed}")
         error.__cause__ = failed
     steps = recorder.steps()
+    version = source.version
     if trajectory_id is None:
-        trajectory_id = content_hash([source.version, example_id, given, context.phase, context.rollout])[:16]
+        trajectory_id = content_hash([version, example_id, given, context.phase, context.rollout])[:16]
     trajectory = Trajectory(
         id=trajectory_id,
-        version=source.version,
+        version=version,
         example_id=example_id,
         inputs=given,
         steps=steps,

@@ -22,7 +22,7 @@ from agentsym.runtime.calling import FunctionWork, ToolWork, within
 from agentsym.runtime.context import Context
 from agentsym.runtime.loop import LoopThread
 from agentsym.runtime.prompting import PromptWork
-from agentsym.runtime.recorder import Origin, Recorder, Visit
+from agentsym.runtime.recorder import Origin, Recorder, Scope, Visit
 from agentsym.runtime.routes import Routes
 from agentsym.runtime.state import CLEARED, RUN, RunState
 from agentsym.runtime.values import check_fields
@@ -30,7 +30,7 @@ from agentsym.runtime.values import check_fields
 KEY = "agentsym"
 """Where a run's recorder stands in `config["configurable"]`; who runs a foreign graph may put a `Context` there."""
 
-Work = Callable[[dict[str, Any], Visit], Awaitable[dict[str, Any]]]
+Work = Callable[[dict[str, Any], Visit, Scope], Awaitable[dict[str, Any]]]
 
 
 class AgentWork:
@@ -40,10 +40,11 @@ class AgentWork:
         self._node = node
         self._graph = graph
 
-    async def __call__(self, values: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    async def __call__(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         """Return the inner agent's output."""
-        configurable = {**visit.config.get("configurable", {}), KEY: visit.recorder.inside(visit)}
-        result = await self._graph.ainvoke(values, {**visit.config, "configurable": configurable})
+        recorder, config = scope
+        configurable = {**config.get("configurable", {}), KEY: recorder.inside(visit)}
+        result = await self._graph.ainvoke(values, {**config, "configurable": configurable})
         missing = [field.name for field in self._node.output if field.name not in result]
         if missing:
             raise ValueError(f"the inner agent {self._node.agent.name!r} ended without {', '.join(missing)}")
@@ -101,10 +102,10 @@ class NodeRunner(Runnable[Any, Any]):
             return Command(goto=self._node.id)
         super_step: int = config["metadata"]["langgraph_step"]
         recorder = self._recorder(config)
-        visit = Visit(recorder, (*recorder.path, super_step, self._node.id), config)
+        visit = Visit((*recorder.path, super_step, self._node.id), recorder.context)
         visit.parameters = self._parameters(recorder)
-        visit.control = self._chosen_by(state, last, visit)
-        output = await self._run(input, state, visit)
+        visit.control = self._chosen_by(state, last, recorder)
+        output = await self._run(input, state, visit, Scope(recorder, config))
         at = [super_step, self._node.id]
         run: RunState = {
             "values": {name: {"value": value, "at": at} for name, value in output.items()},
@@ -115,7 +116,7 @@ class NodeRunner(Runnable[Any, Any]):
             if self._awakes:
                 run["awaited"] = dict.fromkeys(self._awakes, super_step)
             return update
-        return self._go_on(visit, update, input, state, run)
+        return self._go_on(visit, recorder, update, input, state, run)
 
     def _recorder(self, config: Any) -> Recorder:
         given = config["configurable"].get(KEY)
@@ -128,45 +129,45 @@ class NodeRunner(Runnable[Any, Any]):
         awaited, visits = state.get("awaited", {}), state.get("visits", {})
         return any(awaited.get(node, -1) > visits.get(node, (0, -1))[1] for node in self._waits_for)
 
-    async def _run(self, input: Any, state: RunState, visit: Visit) -> dict[str, Any]:
+    async def _run(self, input: Any, state: RunState, visit: Visit, scope: Scope) -> dict[str, Any]:
         """Read the inputs, do the work within the timeout, check the output, and keep the visit."""
-        clock = asyncio.get_running_loop().time
+        recorder, clock = scope.recorder, asyncio.get_running_loop().time
         started = clock()
         try:
-            self._read(input, state, visit)
-            visit.output = await within(self._node.timeout_s, "it", self._work(visit.inputs, visit))
+            self._read(input, state, visit, recorder)
+            visit.output = await within(self._node.timeout_s, "it", self._work(visit.inputs, visit, scope))
             check_fields(visit.output, self._node.output, "output")
         except GraphBubbleUp:
             raise  # an interrupt of the user's, or another message to langgraph
         except Exception as error:
-            if visit.recorder.has_told(error):
+            if recorder.has_told(error):
                 raise  # a step of the inner agent has failed and is kept
             visit.seconds = clock() - started
-            raise self._failed(visit, error) from error
+            raise self._failed(visit, recorder, error) from error
         visit.seconds = clock() - started
         if not isinstance(self._node, AgentNode):
-            visit.recorder.keep(visit)
+            recorder.keep(visit)
         return visit.output
 
-    def _failed(self, visit: Visit, error: Exception) -> AgentsymError:
+    def _failed(self, visit: Visit, recorder: Recorder, error: Exception) -> AgentsymError:
         """Keep a visit that failed and return the error that names the node."""
         cause = str(error) if isinstance(error, AgentsymError) else f"{type(error).__name__}: {error}"
         visit.error = cause
-        visit.recorder.keep(visit)
+        recorder.keep(visit)
         kind = type(error) if isinstance(error, BudgetExceeded | Unavailable) else NodeError
         named = kind(f"node {visit.node!r}: {cause}")
-        visit.recorder.tell(named)
+        recorder.tell(named)
         return named
 
-    def _read(self, input: Any, state: RunState, visit: Visit) -> None:
+    def _read(self, input: Any, state: RunState, visit: Visit, recorder: Recorder) -> None:
         """Take the inputs from what nodes wrote last, else from the run's own input, and keep where each came from."""
         written = state.get("values", {})
-        origins = visit.recorder.origins
+        origins = recorder.origins
         parents: list[Origin] = []
         for name in self._reads:
             if (stamped := written.get(name)) is not None:
                 visit.inputs[name] = stamped["value"]
-                parents.append(((*visit.recorder.path, *stamped["at"]), name))
+                parents.append(((*recorder.path, *stamped["at"]), name))
             elif name in input:
                 visit.inputs[name] = input[name]
                 if name in origins:
@@ -175,13 +176,15 @@ class NodeRunner(Runnable[Any, Any]):
                 raise NodeError(f"it reads {name!r}, which nobody gives it")
         visit.parents = tuple(parents)
 
-    def _chosen_by(self, state: RunState, last: int, visit: Visit) -> Any:
+    def _chosen_by(self, state: RunState, last: int, recorder: Recorder) -> Any:
         by = state.get("routed", {}).get(self._node.id)
         if by is not None and by[0] >= last:
-            return (*visit.recorder.path, *by)
-        return visit.recorder.control if self._entry and last < 0 else None
+            return (*recorder.path, *by)
+        return recorder.control if self._entry and last < 0 else None
 
-    def _go_on(self, visit: Visit, update: dict[str, Any], input: Any, state: RunState, run: RunState) -> Command[str]:
+    def _go_on(
+        self, visit: Visit, recorder: Recorder, update: dict[str, Any], input: Any, state: RunState, run: RunState
+    ) -> Command[str]:
         """Choose who runs next, and note it for them."""
         values = {name: item for name, item in input.items() if name != RUN}
         values |= {name: stamped["value"] for name, stamped in state.get("values", {}).items()}
@@ -189,12 +192,12 @@ class NodeRunner(Runnable[Any, Any]):
         try:
             choice = self._routes.choose(self._node.id, {**values, **visit.output}, counts)
         except Exception as error:
-            raise self._failed(visit, error) from error
+            raise self._failed(visit, recorder, error) from error
         if choice.route is not None:
-            visit.recorder.routed(visit.place, choice.route)
+            recorder.routed(visit.place, choice.route)
             run["routed"] = {target: list(visit.place[-2:]) for target in choice.targets}
         if choice.capped:
-            visit.recorder.cap()
+            recorder.cap()
         if awakes := self._awakes.intersection(choice.targets):
             super_step: int = visit.place[-2]
             run["awaited"] = dict.fromkeys(awakes, super_step)

@@ -19,7 +19,7 @@ from agentsym.network.parameters import Number, Option
 from agentsym.network.prompt import Prompt
 from agentsym.network.records import Message, ToolCall
 from agentsym.runtime.calling import ToolRunner
-from agentsym.runtime.recorder import Visit
+from agentsym.runtime.recorder import Scope, Visit
 
 
 class PromptWork:
@@ -35,7 +35,7 @@ class PromptWork:
         self._model = model.value if isinstance(model, Option) else None
         self._temperature = temperature.value if isinstance(temperature, Number) else None
 
-    async def __call__(self, values: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    async def __call__(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         """Return the node's output."""
         visit.messages = self._prompt.messages(values)
         request = Request(

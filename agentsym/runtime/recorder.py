@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsym.network.records import Message, Step, ToolCall, Usage
 from agentsym.runtime.context import Context
@@ -24,11 +24,14 @@ Origin = tuple[Place, str]
 
 @dataclass(slots=True)
 class Visit:
-    """One visit of a node while it runs and what it leaves behind, also when it fails."""
+    """One visit of a node while it runs and what it leaves behind, also when it fails.
 
-    recorder: Recorder
+    It does not refer to its recorder, which holds it: in a circle, each run would stay in memory until Python's garbage
+    collector finds it, and finding all that langgraph keeps of a run takes longer than the run.
+    """
+
     place: Place
-    config: Any
+    context: Context
     inputs: dict[str, Any] = field(default_factory=dict)
     parents: tuple[Origin, ...] = ()
     control: Place | None = None
@@ -43,14 +46,16 @@ class Visit:
     kept: bool = False
 
     @property
-    def context(self) -> Context:
-        """Who answers."""
-        return self.recorder.context
-
-    @property
     def node(self) -> str:
         """The node's id, with those of the agent nodes around it in front."""
         return "/".join(self.place[1::2])
+
+
+class Scope(NamedTuple):
+    """What a visit runs in: the recorder of its run, and the config that langgraph has handed over."""
+
+    recorder: Recorder
+    config: Any
 
 
 class _Log:
@@ -97,10 +102,6 @@ class Recorder:
         return Recorder(
             self.context, record=self.record, path=visit.place, origins=origins, control=visit.control, log=self._log
         )
-
-    def apart(self) -> Recorder:
-        """Return a recorder with the same context that keeps nothing, for graphs that are no part of the network."""
-        return Recorder(self.context, record=False)
 
     def keep(self, visit: Visit) -> None:
         """Keep a visit that has ended, once."""
