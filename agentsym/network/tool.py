@@ -5,6 +5,7 @@ Its description is what a model reads of it; its code is the user's, found by re
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -145,3 +146,16 @@ def signature_fields(function: Callable[..., Any]) -> tuple[tuple[Field, ...], F
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     )
     return arguments, Field(name="result", type=PYTHON_TYPES.get(hints.get("return", object), "any"))
+
+
+def source_fields(code: Code) -> dict[str, Field]:
+    """Read the arguments of a learned function from its source, which is not run for that; an unknown type is `any`."""
+    for node in ast.parse(code.value).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.entry:
+            taken = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            types = {each.arg: ast.unparse(each.annotation) if each.annotation else "" for each in taken}
+            return {name: Field(name=name, type=_NAMED_TYPES.get(kind, "any")) for name, kind in types.items()}
+    return {}
+
+
+_NAMED_TYPES = {kind.__name__: name for kind, name in PYTHON_TYPES.items()}

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentsym.errors import NetworkError, NodeError, SandboxError
 from agentsym.network.fields import Field
@@ -17,9 +18,12 @@ from agentsym.network.network import Network
 from agentsym.network.nodes import FunctionNode, ToolNode
 from agentsym.network.parameters import Code, Number, Option, Parameter, Text
 from agentsym.network.records import ToolCall
-from agentsym.network.tool import Tool, signature_fields
+from agentsym.network.tool import Tool, signature_fields, source_fields
 from agentsym.runtime.recorder import Recorder, Scope, Visit
 from agentsym.runtime.values import check_fields, pick, plain
+
+if TYPE_CHECKING:
+    from agentsym.runtime.sandbox.protocol import Sandbox
 
 T = TypeVar("T")
 
@@ -27,35 +31,38 @@ _CONFIGURABLE = "configurable"
 
 
 class ToolRunner:
-    """Calls one tool.
+    """Calls one tool: the user's own function in this process, learned code in the sandbox.
 
     Raises:
-        SandboxError: when the tool's code is learned, which this installation cannot run.
+        SandboxError: when the tool's code is learned, and there is no sandbox on this machine.
     """
 
     def __init__(self, tool: Tool) -> None:
-        if isinstance(tool.parameters.get("code"), Code):
-            raise SandboxError(
-                f"tool {tool.name!r} has learnable or model-written code, which runs only in a sandbox, and this "
-                "installation has none yet; use as_tool(fn) without learnable=True to run your own function in process"
-            )
         self.tool = tool
-        self._function = tool.function()
+        code = tool.parameters.get("code")
+        if isinstance(code, Code):
+            from agentsym.runtime.sandbox.find import find_sandbox
+
+            self._function: Callable[..., Awaitable[Any]] = partial(_learned, find_sandbox(), code, tool.timeout_s)
+            takes = source_fields(code)
+        else:
+            function = tool.function()
+            self._function = partial(_own, function, tool)
+            takes = {field.name: field for field in signature_fields(function)[0]}
         self._required = {field.name for field in tool.arguments if field.required}
-        self._parameters = declared(tool.parameters, self._function)
+        self._parameters = declared(tool.parameters, takes)
         self._returns = tool.returns.model_copy(update={"name": "result"})
 
     async def __call__(self, arguments: Mapping[str, Any]) -> Any:
         """Return the tool's result.
 
         Raises:
-            NodeError: when an argument or the result has a wrong type, or the tool takes longer than its timeout.
+            NodeError: when an argument or the result has a wrong type, the tool takes longer than its timeout, or
+                learned code gives no result.
+            SandboxError: when the sandbox breaks down.
         """
         self._check(arguments)
-        given = {**plain(dict(arguments)), **self._parameters}
-        result = await within(
-            self.tool.timeout_s, f"tool {self.tool.name!r}", call(self._function, given, self.tool.effect == "pure")
-        )
+        result = await self._function({**plain(dict(arguments)), **self._parameters})
         result = plain(result, f"the result of tool {self.tool.name!r}")
         check_fields({"result": result}, [self._returns], f"tool {self.tool.name!r}: its")
         return result
@@ -77,6 +84,8 @@ class ToolRunner:
         made: dict[str, Any] = {"tool": self.tool.name, "id": call_id, "arguments": dict(arguments)}
         try:
             made["result"] = await self(arguments)
+        except SandboxError:
+            raise  # no fault of the model's, nor one that it could mend
         except Exception as error:
             made["error"] = str(error) if isinstance(error, NodeError) else f"{type(error).__name__}: {error}"
         return ToolCall(**made, seconds=clock() - started)
@@ -128,7 +137,8 @@ class FunctionWork:
         self._method = next((name for name in ("ainvoke", "invoke") if hasattr(self._target, name)), "")
         if isinstance(self._target, Network):
             raise NetworkError(f"node {node.id!r} runs an agent; use AgentNode({node.id!r}, agent) for that")
-        self._parameters = declared(node.parameters, None if self._method else self._target)
+        takes = None if self._method else {field.name: field for field in signature_fields(self._target)[0]}
+        self._parameters = declared(node.parameters, takes)
 
     async def __call__(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         """Return the node's output."""
@@ -176,14 +186,26 @@ async def _limited(seconds: float, what: str, work: Awaitable[T]) -> T:
         raise
 
 
-def declared(parameters: Mapping[str, Parameter], function: Callable[..., Any] | None) -> dict[str, Any]:
-    """Return the values of declared parameters by name; a number whose argument is an `int` is rounded to one."""
-    takes = {field.name: field for field in signature_fields(function)[0]} if function is not None else {}
+async def _own(function: Callable[..., Any], tool: Tool, arguments: dict[str, Any]) -> Any:
+    return await within(tool.timeout_s, f"tool {tool.name!r}", call(function, arguments, tool.effect == "pure"))
+
+
+async def _learned(sandbox: Sandbox, code: Code, timeout_s: float, arguments: dict[str, Any]) -> Any:
+    return await sandbox.call(code.value, code.entry, arguments, timeout_s=timeout_s)
+
+
+def declared(parameters: Mapping[str, Parameter], takes: Mapping[str, Field] | None) -> dict[str, Any]:
+    """Return the values of declared parameters by name; a number whose argument is an `int` is rounded to one.
+
+    Args:
+        parameters: name → parameter.
+        takes: the arguments of the function that they are for; None hands them all on, as a graph's configuration.
+    """
     values: dict[str, Any] = {}
     for name, parameter in parameters.items():
-        if function is not None and name not in takes:
-            continue  # the description of a tool
-        if isinstance(parameter, Number) and takes.get(name, Field(name=name)).type == "integer":
+        if takes is not None and name not in takes:
+            continue  # the description of a tool, or its code
+        if takes is not None and isinstance(parameter, Number) and takes[name].type == "integer":
             values[name] = round(parameter.value)
         elif isinstance(parameter, Number | Text | Option):
             values[name] = parameter.value

@@ -72,7 +72,7 @@ def compile(
         name: the graph's name; the network's by default.
 
     Raises:
-        SandboxError: when a tool's code is learned, which this installation cannot run.
+        SandboxError: when a tool's code is learned, and there is no sandbox on this machine.
         UsageError: when an interrupt names no node.
     """
     unknown = ({*interrupt_before, *interrupt_after} - {"*"}) - {node.id for node in network.nodes}

@@ -55,7 +55,7 @@ async def forward(
         done until then are kept, with the failing one as the last.
 
     Raises:
-        SandboxError: when the network holds learned code, which this installation cannot run.
+        SandboxError: when the network holds learned code, and there is no sandbox on this machine.
     """
     return (await run(network, inputs, context, example_id=example_id, trajectory_id=trajectory_id)).trajectory
 

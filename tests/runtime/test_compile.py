@@ -11,13 +11,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
-from agentsym.errors import NodeError, SandboxError, UsageError
+from agentsym.errors import NodeError, UsageError
 from agentsym.models.budget import Budget
 from agentsym.models.door import Door
 from agentsym.network.fields import Choice, Field
 from agentsym.network.network import Edge, Network, When
-from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode, ToolNode
-from agentsym.network.tool import as_tool
+from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode
 from agentsym.runtime.compile import compile, compiled, network_of
 from agentsym.runtime.context import Context
 from agentsym.runtime.forward import forward
@@ -316,17 +315,6 @@ async def test_a_node_reached_by_two_ways_at_different_times_runs_no_more_than_a
 
 async def _shout(l: str) -> str:  # noqa: E741
     return l.upper()
-
-
-def learned(x: str) -> str:
-    """Return x."""
-    return x
-
-
-def test_learned_code_is_refused_with_what_to_do() -> None:
-    network = Network("learns", [ToolNode("t", as_tool(learned, learnable=True), output="y")])
-    with pytest.raises(SandboxError, match=r"tool 'learned'.*as_tool\(fn\) without learnable"):
-        compile(network)
 
 
 def test_the_graph_is_kept_on_the_value_and_not_taken_over_by_a_copy() -> None:
