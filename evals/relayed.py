@@ -47,7 +47,7 @@ class Kind(NamedTuple):
 # the first with which the reader starts with no more than half of the intents.
 KINDS = {
     "teacher": Kind(student=False, steps=4, batch=8, seed=0),
-    "student": Kind(student=True, steps=4, batch=6, seed=1),
+    "student": Kind(student=True, steps=2, batch=6, seed=1),
 }
 
 

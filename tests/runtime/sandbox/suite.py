@@ -130,6 +130,6 @@ def _become_nobody() -> None:
 
 
 if __name__ == "__main__":
-    weakened("kernel", {}).command()  # reads the programs
+    weakened(*KINDS[sys.argv[1]]).command()  # reads the program, which may lie where nobody may not read
     _become_nobody()
     print(json.dumps(asyncio.run(_all(sys.argv[1], ON_OTHERS))))
