@@ -148,7 +148,8 @@ def _checked(answer: Answer, timeout_s: float, limits: Limits) -> bytes:
 
 
 def _died(status: int, cpu_s: float, limits: Limits) -> LearnedCodeError:
-    if status == -signal.SIGKILL and cpu_s >= math.ceil(limits.cpu_s) - 0.1:
+    late = status == -signal.SIGKILL and cpu_s >= math.ceil(limits.cpu_s) - 0.1  # it did not heed SIGXCPU
+    if late or status == -signal.SIGXCPU:
         most = math.ceil(limits.cpu_s)
         return LearnedCodeError(f"the learned code used more than {most} seconds of processor time", "cpu")
     if status >= 0:

@@ -104,7 +104,8 @@ class Jail:
         ):
             hard = resource.getrlimit(kind)[1]
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(kind, (most, most))
+            last = most + 1 if kind == resource.RLIMIT_CPU and most != hard else most  # so that SIGXCPU says why
+            resource.setrlimit(kind, (most, last))
         for descriptor in {scratch, self._nothing, *self._data} - {-1}:
             os.close(descriptor)
         kernel.filter_calls(self._filter)
