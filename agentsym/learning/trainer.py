@@ -146,6 +146,7 @@ class Trainer(Generic[N]):
         self._versions: dict[str, N] = {agent.version: agent}
         self._summary: dict[str, float] = {}
         self._began = False
+        self._failure = ""
 
     def fit(self, resume: str | None = None) -> Run[N]:
         """Train, and return the run; with `resume`, go on with the run of that id (see `afit`)."""
@@ -217,7 +218,10 @@ class Trainer(Generic[N]):
             while not (reason := self._reason_to_stop(state)):
                 state = await self._step(journal, state)
             await self._test(journal, state)
-            status = "failed" if state.failing >= FAILING_BATCHES else "done"
+            failed = (
+                state.failing >= FAILING_BATCHES or 0 < state.failing == state.step
+            )  # at the end, or from the start
+            status, reason = ("failed", f"{reason}: {self._failure}") if failed else ("done", reason)
         except BudgetExceeded as error:
             status, reason = "budget", str(error)
         except (asyncio.CancelledError, KeyboardInterrupt):
@@ -270,6 +274,7 @@ class Trainer(Generic[N]):
         if len(failed) > self.settings.failing_share * len(rows):
             what = f"{len(failed)} of {len(rows)} runs failed ({failed[0].trajectory.error})"
             self.watch("notice", {"text": f"{what}; nothing is learned from this batch"})
+            self._failure = what
             return self._checkpoint(journal, state.after_failing_batch())
         gradients = await journal.phase("backward", Gradients, lambda: self._backward(base, evidence, state.lr))
         evidence = tuple(

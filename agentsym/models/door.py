@@ -10,7 +10,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentsym.errors import ModelError, RateLimited, StoreError, Transient, UsageError
@@ -37,12 +37,36 @@ class Recorder(Protocol):
         ...
 
 
+class _Listener:
+    """A caller who is handed the text while it is written; what it raises is its own matter."""
+
+    def __init__(self, on_text: OnText) -> None:
+        self.on_text: OnText | None = on_text
+        self.error: Exception | None = None
+
+    def tell(self, text: str) -> None:
+        """Hand on a piece, unless the caller has gone or has failed at one before."""
+        if self.on_text is not None and self.error is None:
+            try:
+                self.on_text(text)
+            except Exception as error:
+                self.error = error
+
+
 @dataclass
 class _Flight:
-    """One call under way and how many callers wait for it."""
+    """One call under way, how many callers wait for it, who of them listens, and what was said until now."""
 
     call: asyncio.Task[Reply]
     waiting: int = 0
+    listeners: list[_Listener] = field(default_factory=list)
+    said: str = ""
+
+    def tell(self, text: str) -> None:
+        """Hand a piece of the answer to all who listen."""
+        self.said += text
+        for listener in self.listeners:
+            listener.tell(text)
 
 
 class Door:
@@ -127,9 +151,10 @@ class Door:
         """Check that a cap on dollars can hold for a model.
 
         Raises:
-            UsageError: there is such a cap and the model's price is unknown.
+            UsageError: there is such a cap and the model's price is unknown, or the user's list cannot be read.
         """
-        if self.budget.max_usd is not None and self.price(model) is None:
+        price = self.price(model)
+        if self.budget.max_usd is not None and price is None:
             name = model.name.partition(" at ")[0]
             raise UsageError(
                 f"nobody knows the price of {name}, so --max-usd cannot hold; write `{name}: {{input: X, output: Y}}` "
@@ -142,29 +167,35 @@ class Door:
         """Answer from the cache or from a call that is under way, else make the call."""
         key = request.key(model.name)
         reply = self._kept(key)
+        if reply is not None and on_text is not None:
+            on_text(reply.text)
         if reply is None:
             leads = key not in self._flights
             if leads:
-                call = asyncio.create_task(self._lead(key, model, request, phase, node, on_text))
-                self._flights[key] = _Flight(call)
-            reply = await self._wait_for(key, self._flights[key])
+                self._flights[key] = self._lead(key, model, request, phase, node, streams=on_text is not None)
+            reply = await self._wait_for(key, self._flights[key], on_text)
             if leads:
                 return reply
-        if on_text is not None:
-            on_text(reply.text)
         self.ledger.add(phase, node, _NO_CALL)
         return reply.model_copy(update={"usage": _NO_CALL})
 
-    async def _lead(
-        self, key: str, model: LanguageModel, request: Request, phase: Phase, node: str, on_text: OnText | None
-    ) -> Reply:
-        """Make the call that one or more callers wait for, and keep its reply."""
-        try:
-            reply = await self._answer(model, request, phase, node, on_text)
-            self._keep(key, reply)
-            return reply
-        finally:
-            self._leave(key, asyncio.current_task())
+    def _lead(
+        self, key: str, model: LanguageModel, request: Request, phase: Phase, node: str, *, streams: bool
+    ) -> _Flight:
+        """Begin the call that one or more callers wait for; its reply is kept."""
+
+        async def call() -> Reply:
+            try:
+                reply = await self._answer(model, request, phase, node, flight.tell if streams else None)
+                self._keep(key, reply)
+                if not streams:
+                    flight.tell(reply.text)
+                return reply
+            finally:
+                self._leave(key, flight.call)
+
+        flight = _Flight(asyncio.create_task(call()))
+        return flight
 
     def _kept(self, key: str) -> Reply | None:
         try:
@@ -185,16 +216,26 @@ class Door:
         self.cache = None
         warnings.warn(f"{error}; going on without it", stacklevel=2)
 
-    async def _wait_for(self, key: str, flight: _Flight) -> Reply:
+    async def _wait_for(self, key: str, flight: _Flight, on_text: OnText | None) -> Reply:
         """Wait for a call; a caller who is cancelled leaves it to the others, and the last one stops it."""
         flight.waiting += 1
+        listener = None if on_text is None else _Listener(on_text)
+        if listener is not None:
+            flight.listeners.append(listener)
+            if flight.said:
+                listener.tell(flight.said)
         try:
-            return await asyncio.shield(flight.call)
+            reply = await asyncio.shield(flight.call)
         finally:
+            if listener is not None:
+                listener.on_text = None
             flight.waiting -= 1
             if not flight.waiting and not flight.call.done():
                 self._leave(key, flight.call)  # nobody may join a call that is being stopped
                 flight.call.cancel()
+        if listener is not None and listener.error is not None:
+            raise listener.error
+        return reply
 
     def _leave(self, key: str, call: asyncio.Task[Reply] | None) -> None:
         if key in self._flights and self._flights[key].call is call:
@@ -233,13 +274,14 @@ class Door:
     ) -> tuple[Reply, Usage]:
         """Make one attempt: reserve, call, settle, and write the account, also where it fails or is cancelled."""
         async with self._slot(model):
+            price = self.price(model)  # a list that cannot be read is said before anything is sent
             estimate = self._most(model, request)
             number = await self.budget.reserve(estimate)
             clock = asyncio.get_running_loop().time
             started, usage = clock(), _unknown(estimate)
             try:
                 reply = await _asked(model, request, on_text)
-                usage = self._priced(model, reply.usage)
+                usage = _priced(price, reply.usage)
             except ModelError as error:
                 usage = _lost(error, estimate)
                 raise
@@ -261,13 +303,6 @@ class Door:
             completion_tokens=request.max_tokens or REPLY_TOKENS,
         )
         return usage.model_copy(update={"usd": None if price is None else price.of(usage)})
-
-    def _priced(self, model: LanguageModel, usage: Usage) -> Usage:
-        """Fill in the price of a reply that did not bring one."""
-        if usage.usd is not None:
-            return usage
-        price = self.price(model)
-        return usage if price is None else usage.model_copy(update={"usd": price.of(usage)})
 
     def _close(self, model: LanguageModel, seconds: float) -> None:
         """Let nobody ask a model for a while: a rate limit is the account's, not the one request's."""
@@ -316,6 +351,13 @@ async def _asked(model: LanguageModel, request: Request, on_text: OnText | None)
             return piece
         on_text(piece)
     raise ModelError(f"{model.name}: the stream ended without a reply")
+
+
+def _priced(price: Price | None, usage: Usage) -> Usage:
+    """Fill in the price of a reply that did not bring one."""
+    if usage.usd is not None or price is None:
+        return usage
+    return usage.model_copy(update={"usd": price.of(usage)})
 
 
 def _unknown(estimate: Usage) -> Usage:

@@ -51,6 +51,8 @@ class Prices:
             UsageError: the user's list cannot be read.
         """
         asked = model.partition(" at ")[0]
+        if asked.startswith("recorded:"):
+            return Price(0.0, 0.0)  # it was paid for when it was recorded
         name = asked.removeprefix("litellm:")
         if (price := self._own.get(asked, self._own.get(name))) is not None:
             return price

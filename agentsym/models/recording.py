@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from agentsym.errors import DataError, Unavailable, UsageError
 from agentsym.models.protocol import LanguageModel, Phase, Reply, Request
 from agentsym.models.secrets import scrub
-from agentsym.network.canonical import Frozen
+from agentsym.network.canonical import Frozen, content_hash
 from agentsym.network.records import Message, Usage
 from agentsym.network.yaml_text import read_yaml, write_yaml
 
@@ -159,9 +159,8 @@ class RecordedModel:
     """Answers from a recording: an equal request gets its reply, any other ends the run.
 
     Equal are requests with the same messages, schema, tools, temperature and rollout, once keys are replaced. The
-    longest reply is not compared: the door sets it where there are caps, and a replay may have others. Nothing is spent
-    anew: a reply counts the tokens that it took when it was recorded, so that figures and caps on tokens mean what they
-    meant, but no dollars; calls and seconds are those of the replay.
+    longest reply is not compared: the door sets it where there are caps, and a replay may have others. It is a remote
+    model to the door, so calls, cached ones and tokens are counted as when it was recorded; dollars are none.
 
     Args:
         path: a recording's folder, or a file like its `traffic.jsonl` alone.
@@ -173,15 +172,17 @@ class RecordedModel:
         DataError: when it cannot be read.
     """
 
-    remote = False
+    remote = True
 
     def __init__(self, path: Path | str) -> None:
-        self.name = f"recorded:{path}"
         place = Path(path).expanduser()
         self.prompts = place / PROMPTS if (place / PROMPTS).is_dir() else None
         self._recorded: dict[str, Exchange] = {}
         for exchange in read_traffic(place / TRAFFIC if place.is_dir() else place):
             self._recorded.setdefault(_key(exchange.request), exchange)
+        # What it holds stands in its name, so that no cache answers for a recording that was there before.
+        held = [(key, exchange.reply.text) for key, exchange in self._recorded.items()]
+        self.name = f"recorded:{path} at {content_hash(held)[:8]}"
 
     async def complete(self, request: Request) -> Reply:
         """Return the recorded reply.
@@ -197,7 +198,10 @@ class RecordedModel:
             )
         used = found.reply.usage
         usage = Usage(
-            prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens, estimated=used.estimated
+            calls=1,
+            prompt_tokens=used.prompt_tokens,
+            completion_tokens=used.completion_tokens,
+            estimated=used.estimated,
         )
         return found.reply.model_copy(update={"usage": usage})
 

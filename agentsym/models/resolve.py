@@ -34,7 +34,7 @@ def resolve(name: str | LanguageModel) -> LanguageModel:
         UsageError: nobody answers for the string, or a key, an address or a package is missing for it.
     """
     if not isinstance(name, str):
-        if not callable(getattr(name, "complete", None)):
+        if not (hasattr(name, "complete") and hasattr(name, "name")):
             raise UsageError(f"{name!r} is no model string and no model (an object with `name`, `remote`, `complete`)")
         return name
     if name == "embedded":

@@ -63,4 +63,4 @@ def student_model(student: Student) -> LanguageModel:
     """Return a model by string or as it is; None is `AGENTSYM_STUDENT`, else the embedded reader."""
     if student is None:
         student = os.environ.get("AGENTSYM_STUDENT") or DEFAULT_STUDENT
-    return resolve(student) if isinstance(student, str) else student
+    return resolve(student)

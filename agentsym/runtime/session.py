@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
-from agentsym.errors import NodeError
+from agentsym.errors import NodeError, UsageError
 from agentsym.models.door import Door
 from agentsym.network.network import Network
 from agentsym.network.records import Trajectory
@@ -105,10 +105,11 @@ class Session:
 
         With `stream_mode="text"` it is `{node: piece}` of each model's answer while it is written.
         """
-        from agentsym.runtime.streaming import texts, updates
+        from agentsym.runtime.streaming import MODES
 
-        streamed = texts if stream_mode == "text" else updates
-        async with aclosing(streamed(agent, inputs, self.context())) as stream:
+        if stream_mode not in MODES:
+            raise UsageError(f"there is no stream_mode {stream_mode!r}; there are: {', '.join(MODES)}")
+        async with aclosing(MODES[stream_mode](agent, inputs, self.context())) as stream:
             async for item in stream:
                 yield item
 

@@ -6,7 +6,7 @@ Updates are langgraph's own stream, without the private state around it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -60,3 +60,9 @@ async def texts(network: Network, inputs: Mapping[str, Any], context: Context) -
             raise error
     finally:
         running.cancel()
+
+
+MODES: Mapping[str, Callable[[Network, Mapping[str, Any], Context], AsyncGenerator[dict[str, Any], None]]] = {
+    "updates": updates,
+    "text": texts,
+}

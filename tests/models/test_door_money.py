@@ -229,3 +229,55 @@ async def test_a_recorder_sees_every_answer_of_remote_models_the_cached_ones_too
         await door.complete(ScriptedModel(["hi"], remote=remote), request(), phase="forward", node="triage")
     assert seen == [("scripted", "hi", "triage")] * 2
     cache.close()
+
+
+async def test_a_price_list_that_cannot_be_read_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    model, door = ScriptedModel([counted(1, 1)]), Door(prices=Prices(tmp_path / "none.yaml"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        await door.complete(model, request(), phase="forward")
+    assert not model.calls
+
+
+class Slow(ScriptedModel):
+    """A scripted double that hands out one letter a second."""
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+        reply = await self.complete(request)
+        for letter in reply.text:
+            await asyncio.sleep(1)
+            yield letter
+        yield reply
+
+
+def test_all_who_listen_to_the_same_call_hear_all_of_it_and_one_who_has_gone_hears_no_more() -> None:
+    async def main() -> None:
+        model, door, heard = Slow(["abcd"]), Door(), dict[str, str]()
+
+        def ask(who: str) -> asyncio.Task[Reply]:
+            def hear(piece: str) -> None:
+                heard[who] = heard.get(who, "") + piece
+
+            return asyncio.create_task(door.complete(model, request(), phase="forward", on_text=hear))
+
+        first = ask("first")
+        await asyncio.sleep(1.5)
+        second = ask("second")
+        await asyncio.sleep(1)
+        first.cancel()
+        assert (await second).text == "abcd" and len(model.calls) == 1
+        assert heard == {"first": "ab", "second": "abcd"}
+
+    run_virtual(main())
+
+
+async def test_a_listener_that_fails_fails_alone() -> None:
+    def fails(piece: str) -> None:
+        raise RuntimeError("no screen")
+
+    model, door = Streaming(["good day"], latency=0.01), Door()
+    first, second = await asyncio.gather(
+        door.complete(model, request(), phase="forward", on_text=fails),
+        door.complete(model, request(), phase="forward"),
+        return_exceptions=True,
+    )
+    assert isinstance(first, RuntimeError) and isinstance(second, Reply) and second.text == "good day"
