@@ -154,12 +154,15 @@ def _calls(entries: Sequence[dict[str, Any]]) -> Any:
     from rich import box
     from rich.table import Table
 
+    from agentsym.models.ledger import Ledger
+
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("phase")
     table.add_column("node", overflow="fold")
     for column in ("calls", "cached", "tokens", "cost", "model time"):
         table.add_column(column, justify="right")
-    for entry in entries:
+    total = {**Ledger.from_json(entries).total().model_dump(), "phase": "in all", "node": ""}
+    for entry in (*entries, total):
         tokens = entry["prompt_tokens"] + entry["completion_tokens"]
         about = "~" * entry.get("estimated", False)  # not counted by the server, or of answers that were lost
         used = (number(entry["calls"]), number(entry["cached"]), about + number(tokens), about + dollars(entry["usd"]))

@@ -60,7 +60,7 @@ def failure(asked: Asked, status: int, text: str, headers: Mapping[str, str]) ->
     if status == 429:
         return RateLimited(f"{asked.name}: too many requests for now{tail}", retry_after(headers))
     if status in (404, 405) or (status == 400 and _NO_MODEL.search(everything)):
-        return UnknownModel(f"{asked.place}: there is no such model, or no chat at this address{tail}")
+        return UnknownModel(f"{asked.place}: there is no such model, or no chat at this address{asked.hint}{tail}")
     if 300 <= status < 400:
         target = excerpt(headers.get("location", "somewhere else"), 120)
         return UnknownModel(f"{asked.place}: the address redirects to {target}; use that as the base URL{tail}")

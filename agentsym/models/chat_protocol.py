@@ -79,6 +79,11 @@ class Asked(NamedTuple):
     keyed: bool = True
 
     @property
+    def hint(self) -> str:
+        """What is wrong with most addresses that are wrong."""
+        return "" if self.address.rstrip("/").endswith("/v1") else "; the base URL may lack /v1"
+
+    @property
     def place(self) -> str:
         """The name with the address."""
         return self.name if " at " in self.name or not self.address else f"{self.name} at {self.address}"
@@ -287,8 +292,7 @@ def _sound(text: str) -> str:
 
 
 def _bad(asked: Asked, what: str) -> BadReply:
-    hint = "" if asked.address.rstrip("/").endswith("/v1") else "; the base URL may lack /v1"
-    return BadReply(f"{asked.place}: {what}{hint}")
+    return BadReply(f"{asked.place}: {what}{asked.hint}")
 
 
 @lru_cache(1)

@@ -132,7 +132,8 @@ class OpenAIModel:
 
     def _broken(self, error: aiohttp.ClientError) -> ModelError:
         """Return what a failure of the network means."""
-        said = excerpt(str(error) or type(error).__name__)
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        said = excerpt(str(cause) or type(cause).__name__)
         match error:
             case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.ClientHttpProxyError():
                 return unreachable(self._asked, said)

@@ -13,7 +13,7 @@ from agentsym.learning.optimizers.prompt import PromptOptimizer
 from agentsym.learning.protocols import Evidence, Row, Task, Tried, Verdict
 from agentsym.learning.teacher import prompt_files, views
 from agentsym.learning.teacher.llm import gradient_messages, loss_messages, update_messages
-from agentsym.learning.teacher.readers import Reader
+from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import edits_form, gradient_form, schema_of
 from agentsym.models.door import Door
 from agentsym.models.doubles import MALFORMED, Rule, ScriptedModel
@@ -445,8 +445,8 @@ def test_who_writes_for_a_reader_that_understands_no_sentences_is_told_so(
 def test_a_node_that_names_its_own_model_is_written_for_that_one() -> None:
     (node, *_) = TRIAGE.nodes
     other = TRIAGE.replace(nodes=(node.with_weight("model", Option("embedded", learnable=False)), *TRIAGE.nodes[1:]))
-    assert Reader(other, "triage", "openai/gpt-4.1").who == Reader(TRIAGE, "triage", "embedded").who
-    assert Reader(TRIAGE, "triage", "openai/gpt-4.1").who == "the language model of this node"
+    assert PromptReader(other, "triage", "openai/gpt-4.1").who == PromptReader(TRIAGE, "triage", "embedded").who
+    assert PromptReader(TRIAGE, "triage", "openai/gpt-4.1").who == "the language model of this node"
 
 
 def test_a_critic_is_told_how_the_embedded_reader_reads_and_offered_nothing_that_it_does_not_heed() -> None:
@@ -462,5 +462,5 @@ def test_a_critic_is_told_how_the_embedded_reader_reads_and_offered_nothing_that
 
 def test_nobody_is_asked_for_instructions_that_the_reader_does_not_heed() -> None:
     learnable = learnable_at(TRIAGE, "triage")
-    assert "triage/instructions" in Reader(TRIAGE, "triage", "openai/gpt-4.1").heeds(learnable)
-    assert "triage/instructions" not in Reader(TRIAGE, "triage", "embedded").heeds(learnable)
+    assert "triage/instructions" in PromptReader(TRIAGE, "triage", "openai/gpt-4.1").heeds(learnable)
+    assert "triage/instructions" not in PromptReader(TRIAGE, "triage", "embedded").heeds(learnable)

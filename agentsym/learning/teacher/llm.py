@@ -16,7 +16,7 @@ from agentsym.learning.merge import MergedGradient, merge, shorten
 from agentsym.learning.protocols import Row, Task, Verdict
 from agentsym.learning.teacher import views
 from agentsym.learning.teacher.prompt_files import blocks
-from agentsym.learning.teacher.readers import Reader
+from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import (
     Form,
     LossReply,
@@ -143,7 +143,7 @@ class LLMTeacher:
         """Write the gradient of one step (paper, Eq. 2); its status is `invalid` if no answer is legal."""
         steps = {item.index: item for item in trajectory.steps}
         parents = {index: views.title(steps[index]) for index in parents_of(step)}
-        editable = Reader(network, step.node, self.student, self.prompts).heeds(learnable_at(network, step.node))
+        editable = PromptReader(network, step.node, self.student, self.prompts).heeds(learnable_at(network, step.node))
         form = gradient_form(list(editable), parents)
         asked = gradient_messages(
             network, trajectory, step, loss, messages, lr, student=self.student, prompts=self.prompts
@@ -256,7 +256,7 @@ def gradient_messages(
     steps = {item.index: item for item in trajectory.steps}
     before = [steps[index] for index in parents_of(step)]
     after = [item for item in trajectory.steps if step.index in parents_of(item)]
-    reader = Reader(network, step.node, student, prompts)
+    reader = PromptReader(network, step.node, student, prompts)
     editable = reader.heeds(learnable_at(network, step.node))
     paths = [path for path in network.parameters() if path.startswith(f"{step.node}/")]
     tools = views.tools(network, step.node)
@@ -300,7 +300,7 @@ def update_messages(task: Task, *, student: str = "", prompts: Path | None = Non
     """Render the update prompt of one component; the same batch gives the same bytes in whatever order it comes."""
     network, parts = task.network, blocks("update", prompts)
     parameter = network.parameter(task.parameter)
-    own, reader = blocks(_SYSTEM[parameter.kind], prompts), Reader(network, task.node, student, prompts)
+    own, reader = blocks(_SYSTEM[parameter.kind], prompts), PromptReader(network, task.node, student, prompts)
     evidence = sorted(task.evidence, key=lambda item: (item.loss.score, item.row.id, item.trajectory.id))
     merged = merge(evidence).get(task.node, MergedGradient(node=task.node))
     visits = views.Visits(network, evidence, task.node, task.parameter)

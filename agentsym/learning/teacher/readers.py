@@ -19,7 +19,7 @@ from agentsym.network.parameters import Option, Parameter, Text
 P = TypeVar("P", bound=Parameter)
 
 
-class Reader:
+class PromptReader:
     """The model that runs one prompt node, as the prompt file `readers.md` knows it.
 
     Args:

@@ -35,7 +35,7 @@ def quoted(name: str, text: str) -> str:
 
 
 def line(value: Any) -> str:
-    """Write a value on one line: short plain text as it is, everything else as JSON."""
+    """Write a value on one line: plain text as it is, everything else as JSON."""
     if isinstance(value, str) and value and value == value.strip() and value.isprintable():
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
