@@ -90,6 +90,8 @@ class Budget:
                 f"the cap of {self.max_seconds:g} seconds is reached: {self.seconds:.1f} used; "
                 "allow more with --max-seconds (in Python: max_seconds=)"
             )
+        if self.max_calls is None and not self.bounds_replies:
+            return  # nothing to add up
         used, held = self._used, self.held
         for cap, flag, unit, part in (
             (self.max_calls, "max-calls", "model calls", _calls),
