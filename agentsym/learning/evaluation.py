@@ -157,3 +157,14 @@ def _averaged(reports: Sequence[LossReport]) -> LossReport:
     return reports[0].model_copy(
         update={"score": sum(scores) / len(scores), "samples": scores, "metrics": metrics, "satisfied": False}
     )
+
+
+def score_table(rows: Sequence[Row], reports: Sequence[LossReport]) -> dict[str, float]:
+    """Return row id → score; a row that stands in a batch twice gets a numbered id."""
+    table: dict[str, float] = {}
+    for row, report in zip(rows, reports, strict=True):
+        key, number = row.id, 2
+        while key in table:
+            key, number = f"{row.id}#{number}", number + 1
+        table[key] = report.score
+    return table

@@ -16,6 +16,7 @@ from agentsym.errors import BudgetExceeded, DataError, UsageError
 from agentsym.learning.backward import backward, together
 from agentsym.learning.dataset import Source
 from agentsym.learning.estimate import calls_per_example, uncounted
+from agentsym.learning.evaluation import score_table
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.journal import Baseline, Gradients, Journal
 from agentsym.learning.metrics import METRICS, Metric, Watched, load_metric
@@ -30,7 +31,6 @@ from agentsym.models.door import Recorder
 from agentsym.models.protocol import LanguageModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
-from agentsym.network.records import LossReport
 from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
 from agentsym.runtime.loop import run_sync
@@ -317,7 +317,7 @@ class Trainer(Generic[N]):
         if self.settings.rescore_base or self.settings.samples > 1:
             before = Scores(**{name: await self._scores(base, own, first_rollout=1) for name, own in rows.items()})
         else:
-            batch = _table(rows["batch"], [item.loss for item in evidence][: len(rows["batch"])])
+            batch = score_table(rows["batch"], [item.loss for item in evidence][: len(rows["batch"])])
             before = Scores(batch=batch, val=state.val, must_pass=state.must_pass)
         after = Scores(**{name: await self._scores(candidate, own) for name, own in rows.items()})
         return Trial(
@@ -340,7 +340,7 @@ class Trainer(Generic[N]):
             progress=self._progress("gate"),
         )
         self._check_metric()
-        return _table(rows, reports)
+        return score_table(rows, reports)
 
     def _check_metric(self) -> None:
         """End the run where the metric failed on every row that was just scored."""
@@ -405,14 +405,3 @@ class Trainer(Generic[N]):
 
     def _progress(self, phase: str) -> Callable[[int, int], None]:
         return lambda done, total: self.watch("rows", {"phase": phase, "done": done, "total": total})
-
-
-def _table(rows: Sequence[Row], reports: Sequence[LossReport]) -> dict[str, float]:
-    """Return row id → score; a row that stands in a batch twice gets a numbered id."""
-    table: dict[str, float] = {}
-    for row, report in zip(rows, reports, strict=True):
-        key, number = row.id, 2
-        while key in table:
-            key, number = f"{row.id}#{number}", number + 1
-        table[key] = report.score
-    return table
