@@ -29,6 +29,7 @@ from agentsym.learning.state import State
 from agentsym.models.budget import Budget
 from agentsym.models.door import Recorder
 from agentsym.models.protocol import LanguageModel
+from agentsym.models.relay import RelayModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
 from agentsym.network.revive import revive
@@ -138,9 +139,11 @@ class Trainer(Generic[N]):
             )
         self.budget = Budget(max_calls, max_tokens, max_usd, max_seconds)
         self.parts = make_parts(wanted, self.sets, self.settings, self.budget)
-        for model in (*self.parts.evaluator.models(agent), getattr(self.parts.teacher, "model", None)):
-            if model is not None:
-                self.parts.door.check_price(model)
+        asked = (*self.parts.evaluator.models(agent), getattr(self.parts.teacher, "model", None))
+        for model in dict.fromkeys(model for model in asked if model is not None):
+            self.parts.door.check_price(model)
+            if isinstance(model, RelayModel):
+                self.watch("notice", {"text": f"requests wait in {model.folder} for answers; README.md there says how"})
         self.origin = dict(origin or {})
         self._store = store
         self._versions: dict[str, N] = {agent.version: agent}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from agentsym.network.yaml_text import read_yaml, write_yaml
 POLL = 0.25  # seconds between two looks at an answer that is waited for
 _README = Path(__file__).with_name("relay.md")
 _KEY_LENGTH = 16
+_READ = "read"
 
 
 class _Call(Frozen):
@@ -39,7 +41,8 @@ class _Answer(Frozen):
 class RelayModel:
     """Asks through files in a folder; any number of requests may be open at once, and nothing times out.
 
-    A request is named by its content, so a run that is resumed finds the answers that came while it was down.
+    A request is named by its content, so a run that is resumed finds the answers that came while it was down. An answer
+    that was read is kept in the folder `read`, and counts from then on, whatever becomes of its file.
 
     Args:
         folder: where the files are put; made where it is missing.
@@ -57,7 +60,7 @@ class RelayModel:
         self._poll = poll
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(self.folder / "README.md", _README.read_text("utf-8"))
+            _write_whole(self.folder / "README.md", _README.read_bytes())
         except OSError as error:
             raise UsageError(
                 f"{self.name}: nothing can be written there ({error.strerror}); name another folder"
@@ -71,14 +74,9 @@ class RelayModel:
             UsageError: when the request cannot be written.
         """
         key = request.key("relay")[:_KEY_LENGTH]
-        asked, answers = (self.folder / f"{key}.request.yaml"), self._answers(key)
-        if not asked.exists() and not any(path.exists() for path in answers):
-            try:
-                _write_whole(asked, _request_text(key, request))
-            except OSError as error:
-                raise UsageError(f"{asked} cannot be written ({error.strerror}); make room and go on") from error
-        path = await self._written(answers)
-        answer = _read(path)
+        answers = [f"{key}.answer.{suffix}" for suffix in ("txt", "yaml")]
+        kept = [path for name in answers if (path := self.folder / _READ / name).exists()]
+        answer = _read(kept[0]) if kept else await self._asked(key, request, [self.folder / name for name in answers])
         calls = tuple(
             ToolCall(tool=call.tool, arguments=call.arguments, id=f"call_{number}")
             for number, call in enumerate(answer.tool_calls)
@@ -89,10 +87,25 @@ class RelayModel:
             usage=estimated(request, answer.text, [call.model_dump() for call in answer.tool_calls]),
         )
 
-    def _answers(self, key: str) -> tuple[Path, ...]:
-        return tuple(self.folder / f"{key}.answer.{suffix}" for suffix in ("txt", "yaml"))
+    async def _asked(self, key: str, request: Request, answers: Sequence[Path]) -> _Answer:
+        """Write the request's file, wait for an answer's, and keep what it says."""
+        asked = self.folder / f"{key}.request.yaml"
+        try:
+            if not asked.exists() and not any(path.exists() for path in answers):
+                _write_whole(asked, _request_text(key, request).encode())
+            path = await self._written(answers)
+            kept = self.folder / _READ / path.name
+            kept.parent.mkdir(exist_ok=True)
+            _write_whole(kept, path.read_bytes())
+        except OSError as error:
+            raise UsageError(f"{self.name} cannot be used ({error.strerror}); make room and go on") from error
+        try:
+            return _read(kept)
+        except BadReply:
+            kept.unlink()  # so that it can be mended
+            raise
 
-    async def _written(self, answers: tuple[Path, ...]) -> Path:
+    async def _written(self, answers: Sequence[Path]) -> Path:
         """Wait until one of the files is there and did not change between two looks."""
         before: dict[Path, tuple[int, int]] = {}
         while True:
@@ -121,10 +134,10 @@ def _request_text(key: str, request: Request) -> str:
     return write_yaml({name: value for name, value in asked.items() if value not in (None, [], 0)})
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write_whole(path: Path, content: bytes) -> None:
     """Write a file that is never seen half-written."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(content)
     part.replace(path)
 
 
@@ -143,4 +156,6 @@ def _read(path: Path) -> _Answer:
             return _Answer(text=path.read_text("utf-8").strip())
         return _Answer.model_validate(read_yaml(path))
     except (OSError, UnicodeError, UsageError, ValidationError) as error:
-        raise BadReply(f"{path}: no answer can be read there ({error}); README.md beside it says how to") from error
+        raise BadReply(
+            f"{path.name}: no answer can be read there ({error}); the folder's README.md says how"
+        ) from error

@@ -16,6 +16,7 @@ from agentsym.learning.protocols import Row, Task
 from agentsym.learning.run import Run
 from agentsym.learning.trainer import Trainer
 from agentsym.models.protocol import Reply, Request
+from agentsym.models.relay import RelayModel
 from agentsym.network.edits import AddItem, Edit, SetParameter
 from agentsym.network.records import Usage
 from agentsym.store.store import Store
@@ -326,3 +327,11 @@ def test_replies_beyond_what_they_had_reserved_are_told(store):
     ).fit()
     (warning,) = [data["text"] for kind, data in told if kind == "warning"]
     assert "does not heed max_tokens" in warning
+
+
+def test_whoever_waits_for_answers_in_a_folder_is_told_where(store, tmp_path):
+    told = []
+    model = RelayModel(tmp_path / "box")
+    trainer(store, student=model, teacher=model, watch=lambda kind, data: told.append((kind, data)))
+    (notice,) = [data["text"] for kind, data in told if kind == "notice"]
+    assert notice.startswith(f"requests wait in {tmp_path / 'box'} for answers")

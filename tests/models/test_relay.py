@@ -70,6 +70,17 @@ async def test_an_answer_that_came_while_nobody_waited_is_found_and_not_asked_ag
     assert not list(tmp_path.glob("*.request.yaml"))
 
 
+async def test_an_answer_that_was_read_counts_whatever_becomes_of_its_file(tmp_path: Path) -> None:
+    asking = asyncio.create_task(relay(tmp_path).complete(request()))
+    (file,) = await opened(tmp_path)
+    answer(file, "good day")
+    assert (await asking).text == "good day"
+    answer(file, "good night")
+    assert (await relay(tmp_path).complete(request())).text == "good day"
+    file.with_name(yaml.safe_load(file.read_text())["answer_into"]).unlink()
+    assert (await relay(tmp_path).complete(request())).text == "good day"
+
+
 async def test_another_sample_of_the_same_request_is_asked_for_itself(tmp_path: Path) -> None:
     model = relay(tmp_path)
     asking = [asyncio.create_task(model.complete(request(rollout=rollout))) for rollout in (0, 1)]
@@ -121,6 +132,8 @@ async def test_an_answer_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file.with_name(file.name.replace(".request.", ".answer.")).write_text("calls: [what]\n")
     with pytest.raises(BadReply, match=r"answer\.yaml: no answer can be read there"):
         await asking
+    file.with_name(file.name.replace(".request.", ".answer.")).write_text("text: good day\n")
+    assert (await relay(tmp_path).complete(request())).text == "good day"
 
 
 def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
