@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +58,7 @@ class Prices:
             return price
         provider, _, bare = name.partition("/")
         for key in (name, bare):
-            entry = self._shipped.get(key)
+            entry = _shipped().get(key)
             if entry is None or (key == bare and entry.get("litellm_provider") != provider):
                 continue
             prompt, completion = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
@@ -81,14 +81,16 @@ class Prices:
             raise UsageError(f"{path}: a price list maps model strings to {{input: …, output: …}}")
         return {str(name): _price(path, name, entry) for name, entry in given.items()}
 
-    @cached_property
-    def _shipped(self) -> dict[str, dict[str, Any]]:
-        found = importlib.util.find_spec("litellm")
-        if found is None or found.origin is None:
-            return {}
-        file = Path(found.origin).with_name(_MAP)
-        entries: dict[str, dict[str, Any]] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-        return entries
+
+@lru_cache(1)
+def _shipped() -> dict[str, dict[str, Any]]:
+    """Return litellm's list; it is long and does not change while a process runs, so it is read once."""
+    found = importlib.util.find_spec("litellm")
+    if found is None or found.origin is None:
+        return {}
+    file = Path(found.origin).with_name(_MAP)
+    entries: dict[str, dict[str, Any]] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return entries
 
 
 def _price(path: Path, name: object, entry: Any) -> Price:
