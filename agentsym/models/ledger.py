@@ -42,13 +42,6 @@ class Ledger:
             found[phase] = found.get(phase, Usage()) + usage
         return found
 
-    def by_node(self) -> dict[str, Usage]:
-        """Return node → usage, in the order of the nodes' names."""
-        found: dict[str, Usage] = {}
-        for node in sorted({node for _, node in self._entries}):
-            found[node] = sum((usage for (_, of), usage in self.entries().items() if of == node), Usage())
-        return found
-
     def to_json(self) -> list[dict[str, Any]]:
         """Return the entries as a JSON value: one object an entry."""
         entries = self.entries().items()

@@ -168,9 +168,10 @@ def test_the_account_is_kept_by_phase_and_node() -> None:
             "forward": 2,
             "backward": 1,
         }
-        assert {node: usage.tokens for node, usage in door.ledger.by_node().items()} == {
-            "reply": 9,
-            "triage": 18,
+        assert {entry: usage.tokens for entry, usage in door.ledger.entries().items()} == {
+            ("forward", "reply"): 9,
+            ("forward", "triage"): 9,
+            ("backward", "triage"): 9,
         }
         assert door.ledger.total().usd == 0.75
 

@@ -37,7 +37,7 @@ def test_every_view_sums_to_the_total_and_json_brings_everything_back(entries: l
     total = sum((usage for *_, usage in entries), Usage())
     assert ledger.total() == total
     assert sum(ledger.by_phase().values(), Usage()) == total
-    assert sum(ledger.by_node().values(), Usage()) == total
+    assert sum(ledger.entries().values(), Usage()) == total
     assert Ledger.from_json(json.loads(json.dumps(ledger.to_json()))) == ledger
 
 
@@ -61,4 +61,4 @@ def test_phases_come_in_the_order_in_which_they_follow_each_other() -> None:
 def test_an_unknown_price_stays_unknown_in_every_sum() -> None:
     ledger = ledger_of([("forward", "a", Usage(usd=None)), ("forward", "b", Usage(usd=1.0))])
     assert ledger.total().usd is None
-    assert ledger.by_node()["b"].usd == 1.0
+    assert ledger.entries()["forward", "b"].usd == 1.0

@@ -50,7 +50,7 @@ async def test_the_next_attempt_is_shown_the_bad_answer_and_every_reason(bad: st
     with ScriptedModel([Rule(bad, times=1), '{"intent": "lost"}']) as model:
         answer = await ask(door, model, REQUEST, parse, phase="forward", node="triage")
     assert (answer.value, answer.attempts) == ({"intent": "lost"}, 2)
-    assert answer.usage.calls == door.ledger.by_node()["triage"].calls == 2
+    assert answer.usage.calls == door.ledger.entries()["forward", "triage"].calls == 2
     first, second = model.calls
     asked, said, complaint = second.messages
     assert first.messages == (asked,)
