@@ -125,15 +125,20 @@ class Server:
     async def _start(self) -> None:
         self._stopping = asyncio.Event()
         app = web.Application(client_max_size=_MOST_BYTES)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.router.add_get("/v1/models", self._list)
-        app.router.add_get("/stats", self._books)
-        app.router.add_post("/reset", self._new_books)
+        app.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http://{host}:{port}/v1"
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/v1/chat/completions", self._chat),
+            web.get("/v1/models", self._list),
+            web.get("/stats", self._books),
+            web.post("/reset", self._new_books),
+        ]
 
     async def _stop(self) -> None:
         self._stopping.set()

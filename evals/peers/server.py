@@ -18,8 +18,6 @@ from evals.peers.brain import Brain
 from evals.peers.task import Task
 from evals.peers.world import World
 
-_MOST_BYTES = 64 * 2**20
-
 
 class PeerServer(Server):
     """The server.
@@ -50,19 +48,8 @@ class PeerServer(Server):
         """Open new books."""
         self.configure(self.mind.world)
 
-    async def _start(self) -> None:
-        """Listen as the double does, for `/config` too: aiohttp takes no route once an application runs."""
-        self._stopping = asyncio.Event()
-        app = web.Application(client_max_size=_MOST_BYTES)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.router.add_get("/stats", self._books)
-        app.router.add_post("/reset", self._new_books)
-        app.router.add_post("/config", self._configure)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        host, port = self._runner.addresses[0][:2]
-        self.base_url = f"http://{host}:{port}/v1"
+    def _routes(self) -> list[web.RouteDef]:
+        return [*super()._routes(), web.post("/config", self._configure)]
 
     async def _configure(self, request: web.Request) -> web.Response:
         try:
