@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 CONCURRENCY = 8
 
 
-def _cap(flag: str, about: str, kind: type[int] | type[float] = int) -> Any:
-    """Return the option of a cap; whatever is no number above 0 is refused in the same words for each."""
+def _above_zero(flag: str, about: str, kind: type[int] | type[float] = int, without: str = "no cap") -> Any:
+    """Return an option that takes numbers above 0; all else is refused in the same words for each."""
 
     def parse(text: str) -> float:
         try:
@@ -28,19 +28,18 @@ def _cap(flag: str, about: str, kind: type[int] | type[float] = int) -> Any:
             value = kind(0)
         if not 0 < value < float("inf"):
             whole = "whole " * (kind is int)
-            raise UsageError(f"{flag} {text}: it must be a {whole}number above 0; leave it out for no cap")
+            raise UsageError(f"{flag} {text}: it must be a {whole}number above 0; leave it out for {without}")
         return value
 
     return typer.Option(flag, metavar="N" if kind is int else "X", parser=parse, help=about)
 
 
-Concurrency = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help=f"Examples and model calls in flight (default: {CONCURRENCY}).")
-]
-MaxCalls = Annotated[int | None, _cap("--max-calls", "Cap on model calls.")]
-MaxTokens = Annotated[int | None, _cap("--max-tokens", "Cap on tokens, of prompts and replies together.")]
-MaxUsd = Annotated[float | None, _cap("--max-usd", "Cap on US dollars.", float)]
-MaxSeconds = Annotated[float | None, _cap("--max-seconds", "Start no model call after X seconds.", float)]
+_IN_FLIGHT = f"Examples and model calls in flight (default: {CONCURRENCY})."
+Concurrency = Annotated[int | None, _above_zero("--concurrency", _IN_FLIGHT, without=str(CONCURRENCY))]
+MaxCalls = Annotated[int | None, _above_zero("--max-calls", "Cap on model calls.")]
+MaxTokens = Annotated[int | None, _above_zero("--max-tokens", "Cap on tokens, of prompts and replies together.")]
+MaxUsd = Annotated[float | None, _above_zero("--max-usd", "Cap on US dollars.", float)]
+MaxSeconds = Annotated[float | None, _above_zero("--max-seconds", "Start no model call after X seconds.", float)]
 
 
 class Caps(NamedTuple):

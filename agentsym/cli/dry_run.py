@@ -11,6 +11,7 @@ from agentsym.cli.screen import count, dollars, emit, number, screen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from agentsym.cli.agents import Found
     from agentsym.cli.caps import Caps
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from agentsym.network.records import Usage
 
 
-def show_plan(plan: Plan, found: Found, caps: Caps, as_json: bool) -> None:
+def show_plan(plan: Plan, found: Found, caps: Caps, record: Path | None, as_json: bool) -> None:
     """Say what a run of this plan would do."""
-    from agentsym.cli.plan import check_destination
+    from agentsym.cli.plan import check_destination, check_recording
     from agentsym.cli.progress import Progress
 
     check_destination(plan, found)
+    if record is not None:
+        check_recording(record)
     document = _document(plan, plan.trainer(found, caps, None, Progress(0)), caps)
     if as_json:
         emit(document)

@@ -113,7 +113,7 @@ def _begin(
     if dry_run:
         from agentsym.cli.dry_run import show_plan
 
-        return show_plan(plan, found, caps, as_json)
+        return show_plan(plan, found, caps, record, as_json)
     raise typer.Exit(train(plan, found, caps, record=record, as_json=as_json))
 
 

@@ -163,7 +163,25 @@ def check_destination(plan: Plan, found: Found) -> None:
             f"--out {plan.out}: there is another agent, {name!r}, in this folder, and {found.agent.name!r} would "
             "replace it; choose another folder"
         )
-    there = out
+    _check_writable(out, "--out")
+
+
+def check_recording(folder: Path) -> None:
+    """Find out whether traffic could be recorded in a folder, and leave no trace.
+
+    Raises:
+        UsageError: it could not.
+    """
+    from agentsym.learning.recording import record_to
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        record_to(folder)  # opens what is there, or says why it cannot
+    else:
+        _check_writable(folder, "--record")
+
+
+def _check_writable(folder: Path, flag: str) -> None:
+    there = folder
     while not there.exists():
         there = there.parent
     try:
@@ -171,5 +189,5 @@ def check_destination(plan: Plan, found: Found) -> None:
             pass
     except OSError as error:
         raise UsageError(
-            f"{out}: nothing can be written there ({error.strerror}); choose another with --out"
+            f"{folder}: nothing can be written there ({error.strerror}); choose another with {flag}"
         ) from error

@@ -154,7 +154,8 @@ def _run_all(runs: Runs, data: Any, as_json: bool) -> int:
     if as_json:
         head = {"agent": agent.name, "version": agent.version, "n": done, "failed": failed, "error": message}
         emit({**head, "rows": results})
-    say(f"{count(done, 'row')}, {number(failed)} failed")
+    if done or message is None:
+        say(f"{count(done, 'row')}, {number(failed)} failed")
     if message is not None:
         say(f"error: {message}", "red")
     return code

@@ -5,7 +5,8 @@ Everything here is plain JSON, so a run that was stopped goes on with exactly th
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -57,5 +58,14 @@ class Settings(Frozen):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            wrong = "; ".join(f"{'.'.join(map(str, each['loc']))} {_wrong(each)}" for each in error.errors())
             raise UsageError(f"these settings cannot be used: {wrong}") from error
+
+
+def _wrong(error: Mapping[str, Any]) -> str:
+    """Say what is wrong with one setting, bounds in the words that caps have."""
+    said = str(error["msg"])
+    for kind, bound in {"ge": "{} or more", "gt": "more than {}", "le": "at most {}"}.items():
+        if kind in error.get("ctx", {}):
+            said = f"it must be {bound.format(error['ctx'][kind])}"
+    return f"is {error['input']!r}; {said}"

@@ -43,7 +43,7 @@ def read_table(path: Path, known: Iterable[str]) -> Records:
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a file in it")
     if not path.exists():
-        there = [other.name for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
+        there = [other.name for other in path.parent.glob("*") if other.suffix.lower() in (*JSONL, *CSV, *PARQUET)]
         raise DataError(f"{path}: there is no such file; {near(path.name, there)}")
     match path.suffix.lower():
         case suffix if suffix in JSONL:

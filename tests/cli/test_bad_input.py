@@ -88,6 +88,24 @@ TABLE = {
     "a recording that cannot be written": Case(
         (*OPTIMIZE, "--record", NOWHERE), (f"{NOWHERE}: no recording can be written there", "name another folder")
     ),
+    "a recording that could not be written, dry run": Case(
+        (*OPTIMIZE, "--record", NOWHERE, "--dry-run"), (f"{NOWHERE}: nothing can be written there", "--record")
+    ),
+    "a recording's folder with something else in it, dry run": Case(
+        (*OPTIMIZE, "--record", "things", "--dry-run"), ("things is not empty and no recording", "name a new folder")
+    ),
+    "nothing at once": Case(
+        (*RUN, "--concurrency", "0"), ("--concurrency 0: it must be a whole number above 0; leave it out for 8",)
+    ),
+    "a setting out of its range": Case((*OPTIMIZE, "--steps", "-1"), ("steps is -1; it must be 0 or more",)),
+    "a share above 1": Case((*OPTIMIZE, "--lr", "7"), ("lr is 7.0; it must be at most 1",)),
+    "a price list that is not there": Case(
+        (*RUN, *STUDENT),
+        ("AGENTSYM_PRICES", "none.yaml cannot be read"),
+        2,
+        None,
+        (*openai(), ("AGENTSYM_PRICES", "none.yaml")),
+    ),
     "a store that cannot be written": Case(
         OPTIMIZE,
         (f"{NOWHERE}: the folder of the store cannot be made", "AGENTSYM_HOME"),
