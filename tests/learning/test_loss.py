@@ -169,3 +169,10 @@ async def test_learning_without_labels_and_without_a_metric_works_end_to_end() -
     assert "LOSS-TOKEN" in model.calls[1].text and [item.score for item in gradients] == [0.4, 0.4]
     asked = {entry: usage.calls for entry, usage in door.ledger.entries().items()}
     assert asked == {("loss", ""): 1, ("backward", "a"): 1, ("backward", "b"): 1}
+
+
+async def test_of_a_run_that_the_metric_finds_perfect_nobody_is_asked() -> None:
+    model = judge()
+    report = await judged(model, LABELED, Verdict(score=1.0))
+    assert not model.calls and report.satisfied and report.score == 1.0
+    await judged(judge(9), LABELED, Verdict(score=None))  # without a score somebody has to judge

@@ -259,6 +259,11 @@ def test_nothing_is_learned_from_batches_that_fail_and_three_of_them_end_the_run
     assert run.head.version == run.first.version
 
 
+def test_a_run_whose_every_batch_failed_has_failed_however_few_there_were(store):
+    run = trainer(store, student=Broken(), steps=1).fit()
+    assert run.status == "failed" and "3 of 3 runs failed" in run.reason and "no answer today" in run.reason
+
+
 def test_the_target_ends_the_run(store):
     run = trainer(store, steps=50, batch=12, target=0.3).fit()
     assert "target" in run.reason and len(run.steps) < 50

@@ -329,17 +329,15 @@ def test_each_loop_has_its_own_connections_and_closes_them() -> None:
 async def test_a_model_that_is_forgotten_while_its_loop_runs_on_closes_its_connections(server: Server) -> None:
     asked: Any = model(server)
     await asked.complete(request())
-    session = await asked._sessions.get()
     asked._sessions.itself = asked  # a cycle, as models in larger structures are part of
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ResourceWarning)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         del asked
-        gc.collect()
+        gc.collect()  # takes the session in the same sweep, unless somebody holds it to close it
         for _ in range(10):
             await asyncio.sleep(0)
-        assert session.closed
-        del session
         gc.collect()
+    assert [str(each.message) for each in said if issubclass(each.category, ResourceWarning)] == []
 
 
 def test_a_loop_that_was_closed_without_a_word_is_forgotten() -> None:
