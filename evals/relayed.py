@@ -101,6 +101,7 @@ def run(
             agent,
             few(data["train"], TRAIN, kind.seed),
             val=few(data["val"], VAL, kind.seed),
+            optimizer="paper",
             student=student if kind.student else "embedded",
             teacher=teacher,
             steps=kind.steps,

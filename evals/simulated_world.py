@@ -182,6 +182,7 @@ def run(seed: int, configuration: Mapping[str, Any], folder: str) -> float:
         trained = Trainer(
             agent,
             rows(seed, "train", 60),
+            optimizer="paper",
             val=rows(seed, "val", 20) if gate == "validated" else (),
             metric=NoisyMetric(seed, noise),
             student=StudentDouble(),

@@ -53,22 +53,29 @@ def show_plan(plan: Plan, found: Found, caps: Caps, record: Path | None, as_json
 
 
 def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
-    from agentsym.learning.estimate import estimate_calls, estimate_usage
+    from agentsym.learning.estimate import estimate_calls, estimate_symbolic_calls, estimate_usage
+    from agentsym.learning.symbolic.recipe import Recipe
 
     parts, train = trainer.parts, trainer.sets.train
     judged = parts.evaluator.metric is None
     rows = {name: len(held) for name, held in trainer.sets.all()}
     batch = len(parts.sampler.batch(train, 0))
-    calls = estimate_calls(
-        trainer.agent,
-        rows,
-        batch,
-        trainer.settings,
-        lr=parts.lr,
-        looks_at=parts.gate.looks_at,
-        teacher_asks=not getattr(parts.teacher, "reads_all_rows", False),
-        judged=judged,
-    )
+    if isinstance(parts.optimizer, Recipe):
+        looks_at = parts.gate.looks_at
+        calls = estimate_symbolic_calls(
+            trainer.agent, rows, batch, trainer.settings, parts.optimizer, looks_at=looks_at, judged=judged
+        )
+    else:
+        calls = estimate_calls(
+            trainer.agent,
+            rows,
+            batch,
+            trainer.settings,
+            lr=parts.lr,
+            looks_at=parts.gate.looks_at,
+            teacher_asks=not getattr(parts.teacher, "reads_all_rows", False),
+            judged=judged,
+        )
     usage = _priced(trainer, estimate_usage(trainer.agent, train, batch, calls, judged=judged))
     return {
         "agent": trainer.agent.name,

@@ -57,7 +57,7 @@ class Plan(Frozen):
     judge: str = ""
     student: str
     teacher: str = EMBEDDED
-    optimizer: str = "paper"
+    optimizer: str = "symbolic"
     gate: str | None = None
     settings: dict[str, Any] = {}
     out: str | None = None

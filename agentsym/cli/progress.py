@@ -91,6 +91,11 @@ class Progress:
             f"{verdict} {count(data['edits'], 'edit')}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}"
         )
 
+    def _on_validation(self, data: Mapping[str, Any]) -> None:
+        decision = data["decision"]
+        verdict = "validation holds" if decision.accept else "validation says no"
+        self._verdict = "; ".join([*filter(None, [self._verdict]), f"{verdict}: {decision.reason}"])
+
     def _on_checkpoint(self, data: Mapping[str, Any]) -> None:
         state, self._usage = data["state"], data["usage"]
         self._step = state.step

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentsym.store.store import Store
 
 EDITS = 8  # edits of a step that are shown
+COMPARABLE = "With --journal: leave out times, ids, costs, stops and resumes, so that equal runs print the same."
 
 app = typer.Typer(help="What is remembered of training runs.", rich_markup_mode=None)
 
@@ -56,27 +57,29 @@ def show_run(
     run: RunName = "last",
     as_json: options.Json = False,
     journal: Annotated[bool, typer.Option("--journal", help="Print every event of the run, one JSON a line.")] = False,
+    comparable: Annotated[bool, typer.Option("--comparable", help=COMPARABLE)] = False,
 ) -> None:
     """Show one run: its steps with decisions and edits, its scores, and its calls by phase and node."""
     from agentsym.cli.report import run_document
+    from agentsym.learning.answers import spent
     from agentsym.learning.run import Run
     from agentsym.network.network import Network
     from agentsym.store.store import Store
 
     if journal and as_json:
         raise UsageError("--journal prints one JSON document a line; give it without --json")
+    if comparable and not journal:
+        raise UsageError("--comparable says how --journal prints; give both")
     with Store.open() as store:
         info = run_named(store, run)
         if journal:
-            for event in store.events(info.id):
-                if not emit(event.model_dump(mode="json"), indent=None):
-                    break
-            return
+            return _print_journal(store, info.id, comparable)
         versions = store.versions(info.id)
         if not versions:
             raise UsageError(f"run {info.id} ended before it began to learn; --journal prints what there is of it")
         first = Network.model_validate(store.version_content(versions[0].hash))
         loaded = Run.load(store, info.id, first)
+        loaded.ledger = spent(store, info.id)  # also of a run that was killed, and of one that is under way
     document = {
         **run_document(loaded),
         "created": info.created,
@@ -88,6 +91,16 @@ def show_run(
         emit(document)
     else:
         _show(info, document, loaded.steps)
+
+
+def _print_journal(store: Store, run_id: str, only_comparable: bool) -> None:
+    from agentsym.store.comparable import comparable
+
+    events = store.events(run_id)
+    lines = comparable(events) if only_comparable else (event.model_dump(mode="json") for event in events)
+    for line in lines:
+        if not emit(line, indent=None):
+            break
 
 
 def run_named(store: Store, name: str) -> RunInfo:

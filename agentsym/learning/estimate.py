@@ -15,6 +15,7 @@ from agentsym.learning.gate import Rows
 from agentsym.learning.optimizers.limits import parameters_allowed
 from agentsym.learning.protocols import Row
 from agentsym.learning.settings import Settings
+from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.models.protocol import Phase
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode
@@ -71,6 +72,48 @@ def estimate_calls(
         "optimizer": settings.steps * parameters_allowed(_components(network), lr) * teacher_asks,
         "gate": once * (held_out + settings.steps * rescored * tried),
         "test": 2 * once * (rows.get("test", 0) or rows.get("val", 0)),
+    }
+
+
+def estimate_symbolic_calls(
+    network: Network,
+    rows: Mapping[str, int],
+    batch: int,
+    settings: Settings,
+    recipe: Recipe,
+    *,
+    looks_at: frozenset[Rows],
+    judged: bool,
+) -> dict[Phase, int]:
+    """Return phase → model calls of the combined algorithm, if every step has as many failures as it can answer.
+
+    With n prompt nodes, P failures a step and G rows that must hold, a step costs: forward nP (the first one n for each
+    row of the batch), backward P, optimizer P for each node that can be mended, gate n(P + G) and one validation. Cached
+    answers, failures that share a cause, and validations that are put off or broken off take off; most runs need far
+    less.
+
+    Args:
+        network: the agent.
+        rows: rows of `train`, `val`, `test` and `must_pass`.
+        batch: rows that are looked at at once.
+        settings: of the run.
+        recipe: of the algorithm.
+        looks_at: what the gate looks at.
+        judged: whether the teacher gives the scores.
+    """
+    nodes = sum(1 for _ in _prompt_nodes(network))
+    run, held_out = nodes + judged, sum(rows.get(name, 0) for name in ("val", "must_pass") if name in looks_at)
+    failures = min(recipe.groups, batch)
+    mended = sum(bool(learnable_at(network, node.id)) for node in network.nodes)
+    asks = recipe.blame in ("trajectory", "nodes", "shuffled")
+    tried = run * (failures + recipe.regression) * (2 * settings.repeats - 1)
+    return {
+        "forward": nodes * (batch + (settings.steps - 1) * failures if settings.steps else 0),
+        "loss": (batch + max(0, settings.steps - 1) * failures) * judged,
+        "backward": settings.steps * failures * asks,
+        "optimizer": settings.steps * failures * mended,
+        "gate": settings.samples * run * held_out * (1 + settings.steps) + settings.steps * tried,
+        "test": 2 * settings.samples * run * (rows.get("test", 0) or rows.get("val", 0)),
     }
 
 

@@ -1,15 +1,16 @@
 """The journal of one run: each phase of a step is written down when it is finished, and read back on resume.
 
-The events are the only memory that a resume has. A phase whose event is there is not done again; the first one that
-is missing is where the run goes on.
+A phase whose event is there is not done again; the first one that is missing is where a resumed run goes on, with the
+answers that had arrived in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from agentsym.errors import UsageError
+from agentsym.learning.answers import RunAnswers, spent
 from agentsym.learning.protocols import Evidence, Row
 from agentsym.learning.state import State
 from agentsym.models.ledger import Ledger
@@ -19,6 +20,7 @@ from agentsym.network.records import Gradient, LossReport
 from agentsym.store.store import Store
 
 F = TypeVar("F", bound=Frozen)
+S = TypeVar("S", bound=State)
 
 
 class Baseline(Frozen):
@@ -40,55 +42,68 @@ class Journal:
     Args:
         store: where they are kept.
         run_id: the run.
+
+    Attributes:
+        answers: the log of the run's model calls, for the door.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.store = store
         self.run_id = run_id
+        self.answers = RunAnswers(store, run_id, lambda: self._seq)
         self._seq = 0
         self._pending: dict[str, Mapping[str, Any]] = {}
         self._versions: dict[str, str] = {}
 
-    @classmethod
-    def begin(cls, store: Store, run_id: str, agent: str, config: Mapping[str, Any]) -> Self:
+    def begin(self, agent: str, config: Mapping[str, Any]) -> None:
         """Start the journal of a new run."""
-        journal = cls(store, run_id)
-        journal.write("run", agent=agent, config=dict(config))
-        return journal
+        self.write("run", agent=agent, config=dict(config))
 
-    @classmethod
-    def reopen(cls, store: Store, run_id: str, config: Mapping[str, Any]) -> tuple[Self, State | None, Ledger]:
-        """Go on with a run; returns the state of its last checkpoint and what the run has cost so far.
+    def reopen(self, config: Mapping[str, Any], kind: type[S]) -> tuple[S | None, Ledger]:
+        """Go on with a run; returns the state of its last checkpoint and all that the run has cost so far.
+
+        Args:
+            config: what the run must have begun with.
+            kind: the class of the states.
 
         Raises:
             UsageError: there is no such run, or agent, data or settings are not those it began with.
         """
-        journal = cls(store, run_id)
-        state: State | None = None
-        spent: list[dict[str, Any]] = []
-        for event in store.events(run_id):
-            journal._seq = event.seq
-            spent = event.data.get("ledger", spent)
+        state: S | None = None
+        phase_ended = 0
+        for event in self.store.events(self.run_id):
+            self._seq = event.seq
+            if event.kind not in ("resume", "stop"):
+                phase_ended = event.seq
             match event.kind:
                 case "run":
-                    _same(run_id, event.data["config"], config)
+                    _same(self.run_id, event.data["config"], config)
                 case "version":
-                    journal._versions[event.data["hash"]] = event.data["content"]
+                    self._versions[event.data["hash"]] = event.data["content"]
                 case "checkpoint":
-                    state = State.model_validate(event.data["state"])
-                    journal._pending = {}
+                    state = kind.model_validate(event.data["state"])
+                    self._pending = {}
                 case "trajectory" | "resume" | "stop":
                     pass
-                case kind:
-                    journal._pending[kind] = event.data
-        if not journal._seq:
-            raise UsageError(f"there is no run {run_id!r}; `agentsym runs list` shows those there are")
-        journal.write("resume")
-        return journal, state, Ledger.from_json(spent)
+                case phase:
+                    self._pending[phase] = event.data
+        if not self._seq:
+            raise UsageError(f"there is no run {self.run_id!r}; `agentsym runs list` shows those there are")
+        self.answers.reopen(since=phase_ended)
+        ledger = spent(self.store, self.run_id)
+        total = ledger.total()
+        summary = {"calls": total.calls, "tokens": total.tokens, "usd": total.usd, "seconds": total.seconds}
+        self.write("resume", ledger=ledger.to_json(), summary=summary)
+        return state, ledger
 
     def write(self, kind: str, **data: Any) -> None:
-        """Append one event; refused if another process has gone on with the run meanwhile."""
+        """Append one event; refused if another process has gone on with the run meanwhile.
+
+        Where a resumed run would begin, and where there is nothing to resume, the answers until then are dropped.
+        """
         self._seq = self.store.append(self.run_id, kind, data, expect_seq=self._seq)
+        if kind == "checkpoint" or (kind == "stop" and data.get("status") == "done"):
+            self.answers.drop()
 
     async def phase(self, kind: str, result: type[F], compute: Callable[[], Awaitable[F]]) -> F:
         """Return the finished phase's value from the journal, or compute it and write it down."""

@@ -6,9 +6,8 @@ nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentsym.errors import UsageError
 from agentsym.learning.evaluation import Evaluator
@@ -19,13 +18,18 @@ from agentsym.learning.protocols import Gate, Optimizer, Sampler, Teacher
 from agentsym.learning.sampler import EpochSampler
 from agentsym.learning.sets import Sets
 from agentsym.learning.settings import Settings
+from agentsym.learning.symbolic.recipe import RECIPES, Recipe, recipe_named
 from agentsym.learning.teacher.choose import EMBEDDED, choose_teacher
 from agentsym.models.budget import Budget
 from agentsym.models.cache import ResponseCache
 from agentsym.models.door import Door, Recorder
 from agentsym.models.protocol import LanguageModel
 
-OPTIMIZERS: Mapping[str, type[PromptOptimizer]] = {"paper": PromptOptimizer}
+if TYPE_CHECKING:
+    from agentsym.learning.training import Algorithm, Training
+
+PAPER = "paper"
+OPTIMIZERS = (*RECIPES, PAPER)
 SMALL_BATCH = 4
 
 
@@ -36,7 +40,7 @@ class Wanted:
     student: LanguageModel
     teacher: str | LanguageModel | Teacher | None
     metric: Metric | None
-    optimizer: str | Optimizer
+    optimizer: str | Optimizer | Recipe
     gate: str | Gate | None
     sampler: Sampler | None
     judge: str
@@ -52,10 +56,20 @@ class Parts:
     door: Door
     teacher: Teacher
     sampler: Sampler
-    optimizer: Optimizer
+    optimizer: Optimizer | Recipe
     gate: Gate
     evaluator: Evaluator
     lr: float
+
+    def algorithm(self, training: Training[Any]) -> Algorithm[Any]:
+        """Return what learns: the combined algorithm by a recipe, the paper's with an optimizer."""
+        if isinstance(self.optimizer, Recipe):
+            from agentsym.learning.symbolic.loop import SymbolicAlgorithm
+
+            return SymbolicAlgorithm(training, self.optimizer)
+        from agentsym.learning.paper import PaperAlgorithm
+
+        return PaperAlgorithm(training, self.optimizer)
 
     def names(self) -> dict[str, str]:
         """Return what a resumed run must have in common with its beginning."""
@@ -90,7 +104,9 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
     if wanted.cache and (wanted.student.remote or name_of(teacher) != EMBEDDED):
         door.cache = ResponseCache()
     whole = bool(getattr(teacher, "reads_all_rows", False))
-    size = settings.batch or (max(1, len(sets.train)) if whole else SMALL_BATCH)
+    optimizer = _optimizer(wanted.optimizer, teacher, settings, whole=whole)
+    few = optimizer.rows if isinstance(optimizer, Recipe) else SMALL_BATCH
+    size = settings.batch or (max(1, len(sets.train)) if whole else few)
     held_out = "tolerant" if whole else "validated"
     gate = wanted.gate or (held_out if sets.val or sets.must_pass else "paper")
     evaluator = Evaluator(
@@ -106,7 +122,7 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
         door=door,
         teacher=teacher,
         sampler=wanted.sampler or EpochSampler(size, settings.seed),
-        optimizer=_optimizer(wanted.optimizer, teacher, settings),
+        optimizer=optimizer,
         gate=gate_named(gate) if isinstance(gate, str) else gate,
         evaluator=evaluator,
         lr=settings.lr or (1.0 if whole else 0.5),
@@ -118,9 +134,16 @@ def name_of(part: Any) -> str:
     return str(getattr(part, "name", None) or getattr(part, "__qualname__", None) or type(part).__qualname__)
 
 
-def _optimizer(optimizer: str | Optimizer, teacher: Teacher, settings: Settings) -> Optimizer:
-    if not isinstance(optimizer, str):
-        return optimizer
-    if optimizer not in OPTIMIZERS:
+def _optimizer(
+    optimizer: str | Optimizer | Recipe, teacher: Teacher, settings: Settings, *, whole: bool
+) -> Optimizer | Recipe:
+    """Return an optimizer for the paper's loop, or a recipe for the combined algorithm.
+
+    For a teacher that reads all rows at once, all failures are one group and its answer is one change, which is the
+    paper's loop with the whole of train as its batch.
+    """
+    if isinstance(optimizer, str) and optimizer not in OPTIMIZERS:
         raise UsageError(f"there is no optimizer {optimizer!r}; there are: {', '.join(OPTIMIZERS)}")
-    return OPTIMIZERS[optimizer](teacher, retries=settings.retries)
+    if optimizer == PAPER or (whole and isinstance(optimizer, str | Recipe)):
+        return PromptOptimizer(teacher, retries=settings.retries)
+    return recipe_named(optimizer) if isinstance(optimizer, str) else optimizer

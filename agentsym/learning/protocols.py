@@ -6,13 +6,13 @@ The trainer knows only these; a strategy is a small class behind one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agentsym.models.protocol import Phase
 from agentsym.network.canonical import Frozen
 from agentsym.network.edits import Edit
 from agentsym.network.network import Network
-from agentsym.network.records import Gradient, LossReport, Step, Trajectory
+from agentsym.network.records import Gradient, LossReport, Score, Step, Trajectory
 
 
 class Row(Frozen):
@@ -65,6 +65,70 @@ class Tried(Frozen):
         return f"{self.outcome} ({self.change:+.3f}): {self.what}" if self.what else self.outcome
 
 
+class Blame(Frozen):
+    """What one call says of a whole run: which nodes are to blame, and why.
+
+    Attributes:
+        example_id: the row.
+        shares: node → its share of the blame in [0, 1]; nodes that did their part are left out.
+        critiques: node → what it must do differently.
+        status: `ok`, or `invalid` where no answer was legal.
+    """
+
+    example_id: str
+    shares: dict[str, Score] = {}
+    critiques: dict[str, str] = {}
+    status: Literal["ok", "invalid"] = "ok"
+
+
+class Repair(Frozen):
+    """One update that is asked for: mend one node, so that failures of one group go away.
+
+    Attributes:
+        network: the network that failed.
+        node: the node that is blamed.
+        paths: its learnable components.
+        evidence: a failing run of each group that the repair is for.
+        critiques: what was said of the node in each of these runs.
+        lr: the learning rate.
+        limits: what it allows, as sentences.
+        before: what was said of the node in earlier steps, the heaviest first.
+        tried: edits that did not help, the latest last.
+        errors: why earlier answers to this very task were refused.
+    """
+
+    network: Network
+    node: str
+    paths: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    critiques: tuple[str, ...]
+    lr: float
+    limits: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class Redesign(Frozen):
+    """One move that is asked for: change the pipeline, since edits of its nodes have stopped to help.
+
+    Attributes:
+        network: the network that fails.
+        evidence: failing runs.
+        critiques: what was said of the nodes in them.
+        tried: moves that did not help.
+        draw: number of an independent answer to the same task.
+        errors: why earlier answers to this very task were refused.
+    """
+
+    network: Network
+    evidence: tuple[Evidence, ...]
+    critiques: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    draw: int = 0
+    errors: tuple[str, ...] = ()
+
+
 class Task(Frozen):
     """One update that a teacher is asked for: rewrite one component of one node.
 
@@ -93,12 +157,22 @@ class Update(Frozen):
     """What became of one `Task`: the edits that were taken, and why earlier answers were refused.
 
     `kept` means that the teacher chose to change nothing, `discarded` that no answer was legal within the retries.
+
+    Attributes:
+        parameter: path of the component, or the node or tool, that is changed.
+        status: see above.
+        edits: what is done; they are taken or dropped together.
+        errors: why answers were refused.
+        groups: the groups of failures that the edits answer, where failures are grouped.
+        earlier: proposed at an earlier step, where it did not help by itself; it may help with others.
     """
 
     parameter: str
     status: Literal["committed", "kept", "discarded"]
     edits: tuple[Edit, ...] = ()
     errors: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    earlier: bool = False
 
 
 class Proposal(Frozen):
@@ -130,12 +204,23 @@ class Decision(Frozen):
 
 
 class Trial(Frozen):
-    """What a gate saw and decided; `candidate` is the version that was tried."""
+    """What a gate saw and decided.
+
+    Attributes:
+        candidate: the version that was tried.
+        before: the base's scores.
+        after: the candidate's.
+        decision: what was decided, and why.
+        kept: numbers of the proposal's updates that the candidate is made of; None: all of them.
+        credit: number of an update → what it added to the scores of the failures that it answers.
+    """
 
     candidate: str
     before: Scores
     after: Scores
     decision: Decision
+    kept: tuple[int, ...] | None = None
+    credit: dict[int, float] = {}
 
 
 class Teacher(Protocol):
@@ -171,6 +256,23 @@ class Teacher(Protocol):
 
     async def propose(self, task: Task) -> Sequence[Edit]:
         """Return edits of one component; none means: keep it."""
+        ...
+
+
+@runtime_checkable
+class TraceTeacher(Protocol):
+    """A teacher that judges a run as a whole and mends nodes and pipeline; the combined algorithm asks for these."""
+
+    async def blame(self, network: Network, trajectory: Trajectory, loss: LossReport) -> Blame:
+        """Say which nodes of one failing run are to blame, in one call."""
+        ...
+
+    async def mend(self, repair: Repair) -> Sequence[Edit]:
+        """Return edits of one node, in one call; none means: keep it."""
+        ...
+
+    async def redesign(self, redesign: Redesign) -> Sequence[Edit]:
+        """Return edits of the pipeline that belong together, in one call; none means: keep it."""
         ...
 
 

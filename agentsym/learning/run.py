@@ -5,13 +5,13 @@ The command line, a resumed process and a notebook all see a run through this on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from agentsym.errors import UsageError
 from agentsym.learning.gate import mean
-from agentsym.learning.protocols import Decision, Proposal
+from agentsym.learning.protocols import Decision, Proposal, Trial
 from agentsym.learning.statistics import Interval, paired_bootstrap
 from agentsym.models.ledger import Ledger
 from agentsym.network.canonical import Frozen
@@ -23,7 +23,7 @@ from agentsym.network.revive import revive
 from agentsym.store.store import Store
 
 N = TypeVar("N", bound=Network)
-TOLD_BY = ("run", "baseline", "forward", "proposal", "gate", "checkpoint", "test", "stop")  # the trajectories are many
+TOLD_BY = ("run", "baseline", "forward", "proposal", "gate", "validate", "checkpoint", "test", "stop")  # the trajectories are many
 
 
 class Tested(Frozen):
@@ -61,12 +61,25 @@ class Tested(Frozen):
 
 
 class StepRecord(NamedTuple):
-    """One step as the journal tells it: its batch score, its proposal, the gate's decision (None: no candidate)."""
+    """One step as the journal tells it.
+
+    Attributes:
+        step: its number, from 0.
+        score: mean score of the rows that it ran.
+        proposal: what was proposed.
+        decision: the gate's decision (None: there was no candidate).
+        kept: numbers of the proposal's updates that were tried to the end; None: all of them.
+        credit: number of an update → what it added to the scores of the failures that it answers.
+        validated: the decision of the validation that followed, where there was one.
+    """
 
     step: int
     score: float
-    proposal: Proposal
-    decision: Decision | None
+    proposal: Proposal = Proposal()
+    decision: Decision | None = None
+    kept: tuple[int, ...] | None = None
+    credit: Mapping[int, float] = {}
+    validated: Decision | None = None
 
 
 class Run(Generic[N]):
@@ -147,17 +160,21 @@ def prompt_chars(network: Network) -> int:
 def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ...]:
     """Gather the steps; a phase that a resume did again counts once."""
     found: dict[int, StepRecord] = {}
-    step, score, proposal, decision = 0, 0.0, Proposal(), None
+    step: StepRecord | None = None
     for kind, data in events:
         if kind == "forward":
-            step, score = data["step"], mean(loss["score"] for loss in data["losses"])
-            proposal, decision = Proposal(), None
+            step = StepRecord(data["step"], mean(loss["score"] for loss in data["losses"]))
+        elif step is None:
+            continue
         elif kind == "proposal":
-            proposal = Proposal.model_validate(data["value"])
+            step = step._replace(proposal=Proposal.model_validate(data["value"]))
         elif kind == "gate":
-            decision = Decision.model_validate(data["value"]["decision"])
-        elif kind == "checkpoint" and data["state"]["step"]:
-            found[step] = StepRecord(step, score, proposal, decision)
+            trial = Trial.model_validate(data["value"])
+            step = step._replace(decision=trial.decision, kept=trial.kept, credit=trial.credit)
+        elif kind == "validate":
+            step = step._replace(validated=Decision.model_validate(data["value"]["decision"]))
+        elif kind == "checkpoint":
+            found[step.step] = step
     return tuple(found.values())
 
 

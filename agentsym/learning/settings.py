@@ -29,6 +29,8 @@ class Settings(Frozen):
         target: stop when the validation score (without validation the batch's) reaches this.
         seed: seeds batches and splits.
         samples: how often each row is scored for the gate; more than one for noisy students and judges.
+        repeats: how often base and candidate are run at most before a change counts as undecided and is dropped; 1 for
+            students that always answer alike, about 5 for those whose answers vary (a sign test then decides).
         rescore_base: score the base anew at each gate instead of remembering its scores.
         order: how back-propagation walks (`reverse`; the others are ablations).
         comments: who writes the text of a loss that a metric has scored: the teacher, or the metric at no call.
@@ -46,6 +48,7 @@ class Settings(Frozen):
     target: float | None = Field(default=None, ge=0.0, le=1.0)
     seed: int = 0
     samples: int = Field(default=1, ge=1)
+    repeats: int = Field(default=1, ge=1)
     rescore_base: bool = False
     order: Literal["reverse", "forward", "last"] = "reverse"
     comments: Literal["teacher", "metric"] = "teacher"

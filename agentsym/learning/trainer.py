@@ -7,38 +7,35 @@ every phase is journaled, so a run that was killed anywhere ends in the same ver
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import ceil
 from typing import Any, Generic, TypeVar
 
 from agentsym.errors import BudgetExceeded, DataError, UsageError
-from agentsym.learning.backward import backward, together
 from agentsym.learning.dataset import Source
 from agentsym.learning.estimate import calls_per_example, uncounted
-from agentsym.learning.evaluation import score_table
 from agentsym.learning.gate import TIE, mean
-from agentsym.learning.journal import Baseline, Gradients, Journal
+from agentsym.learning.journal import Journal
 from agentsym.learning.metrics import METRICS, Metric, Watched, load_metric
 from agentsym.learning.parts import Wanted, make_parts
-from agentsym.learning.protocols import Evidence, Gate, Optimizer, Proposal, Row, Sampler, Scores, Teacher, Trial
+from agentsym.learning.protocols import Gate, Optimizer, Sampler, Teacher
 from agentsym.learning.run import Run, Tested
 from agentsym.learning.sets import Sets, open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
+from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.learning.training import Algorithm, Training, Watch
 from agentsym.models.budget import Budget
 from agentsym.models.door import Recorder
 from agentsym.models.protocol import LanguageModel
 from agentsym.models.relay import RelayModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
-from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
 from agentsym.runtime.loop import run_sync
 from agentsym.store.store import Store, new_run_id
 
 N = TypeVar("N", bound=Network)
-Watch = Callable[[str, Mapping[str, Any]], None]
 _OVERRUN = (
     "replies were longer than the requests allowed: the server does not heed max_tokens, so a cap on tokens or dollars "
     "may be exceeded by what they have too much"
@@ -59,7 +56,8 @@ class Trainer(Generic[N]):
             scores.
         student: the model that runs the prompt nodes; `AGENTSYM_STUDENT`, else `embedded`.
         teacher: a model string, a model, or a `Teacher`; `AGENTSYM_TEACHER`, else `embedded`.
-        optimizer: `paper`, or an `Optimizer`.
+        optimizer: `symbolic` (the combined algorithm), `paper` (Algorithm 1 of arXiv 2406.18532, call by call), another
+            recipe's name (`textgrad`, `gepa`), a `Recipe` of your own, or an `Optimizer` for the paper's loop.
         gate: `paper`, `strict`, `validated`, `tolerant`, `always`, or a `Gate`. Where there are validation or must-pass
             rows the default is `validated` (`tolerant` with a teacher that reads all rows at once), else `paper`.
         sampler: draws the batches; seeded epochs by default.
@@ -90,7 +88,7 @@ class Trainer(Generic[N]):
         metric: str | Metric | Callable[..., Any] | None = "exact",
         student: str | LanguageModel | None = None,
         teacher: str | LanguageModel | Teacher | None = None,
-        optimizer: str | Optimizer = "paper",
+        optimizer: str | Optimizer | Recipe = "symbolic",
         gate: str | Gate | None = None,
         sampler: Sampler | None = None,
         columns: Mapping[str, str] | None = None,
@@ -146,10 +144,8 @@ class Trainer(Generic[N]):
                 self.watch("notice", {"text": f"requests wait in {model.folder} for answers; README.md there says how"})
         self.origin = dict(origin or {})
         self._store = store
-        self._versions: dict[str, N] = {agent.version: agent}
         self._summary: dict[str, float] = {}
         self._began = False
-        self._failure = ""
 
     def fit(self, resume: str | None = None) -> Run[N]:
         """Train, and return the run; with `resume`, go on with the run of that id (see `afit`)."""
@@ -168,19 +164,29 @@ class Trainer(Generic[N]):
         if self._began:
             raise UsageError("a Trainer trains once, since its caps and its account are of one run; make another one")
         self._began = True
-        if resume is None:
-            self._require_first_step()
         store = self._store or Store.open()
-        journal, state = self._open(store, resume)
         try:
-            return await self._run(journal, state)
+            return await self._run(*self._open(store, resume))
         finally:
             if self._store is None:
                 store.close()
 
-    def _require_first_step(self) -> None:
+    def _open(self, store: Store, resume: str | None) -> tuple[Training[N], Algorithm[Any], State | None]:
+        """Begin or reopen the journal, and make the algorithm that writes it."""
+        journal = Journal(store, new_run_id() if resume is None else resume)
+        training = Training(self.agent, self.sets, self.parts, self.settings, self._metric, self.watch, journal)
+        algorithm = self.parts.algorithm(training)
+        state: State | None = None
+        if resume is None:
+            self._require_first_step(algorithm.rows_at_first())
+            journal.begin(self.agent.name, self._config())
+        else:
+            state, self.parts.door.ledger = journal.reopen(self._config(), algorithm.state)
+        self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
+        return training, algorithm, state
+
+    def _require_first_step(self, rows: int) -> None:
         """Refuse caps under what the baseline and the first batch need, before anything is sent or written."""
-        rows = len(self.parts.sampler.batch(self.sets.train, 0)) + sum(map(len, self._gate_rows().values()))
         needed = calls_per_example(self.agent) * rows
         budget = self.budget
         too_few = budget.max_calls is not None and budget.max_calls < needed
@@ -189,15 +195,6 @@ class Trainer(Generic[N]):
                 f"the caps cannot pay the first step: it needs {needed} model calls ({rows} rows); allow more with "
                 "--max-calls, --max-tokens, --max-usd or --max-seconds, or take a smaller --batch"
             )
-
-    def _open(self, store: Store, resume: str | None) -> tuple[Journal, State | None]:
-        """Begin or reopen the journal."""
-        if resume is None:
-            journal, state = Journal.begin(store, new_run_id(), self.agent.name, self._config()), None
-        else:
-            journal, state, self.parts.door.ledger = Journal.reopen(store, resume, self._config())
-        self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
-        return journal, state
 
     def _config(self) -> dict[str, Any]:
         """Return what a resumed run must have in common with its beginning."""
@@ -214,17 +211,18 @@ class Trainer(Generic[N]):
             "origin": self.origin,
         }
 
-    async def _run(self, journal: Journal, state: State | None) -> Run[N]:
-        status, reason = "failed", "an error"
+    async def _run(self, training: Training[N], algorithm: Algorithm[Any], state: State | None) -> Run[N]:
+        status, reason, journal = "failed", "an error", training.journal
         try:
-            state = state or await self._begin(journal)
-            while not (reason := self._reason_to_stop(state)):
-                state = await self._step(journal, state)
-            await self._test(journal, state)
+            state = state or training.checkpoint(await algorithm.begin())
+            while not (reason := self._reason_to_stop(algorithm, state)):
+                state = training.checkpoint(await algorithm.step(state))
+            state = await algorithm.finish(state)
+            await self._test(training, state)
             failed = (
                 state.failing >= FAILING_BATCHES or 0 < state.failing == state.step
             )  # at the end, or from the start
-            status, reason = ("failed", f"{reason}: {self._failure}") if failed else ("done", reason)
+            status, reason = ("failed", f"{reason}: {training.failure}") if failed else ("done", reason)
         except BudgetExceeded as error:
             status, reason = "budget", str(error)
         except (asyncio.CancelledError, KeyboardInterrupt):
@@ -234,7 +232,7 @@ class Trainer(Generic[N]):
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            summary = {**self._spent(), **self._summary}
+            summary = {**training.spent(), **self._summary}
             journal.write(
                 "stop", status=status, reason=reason, summary=summary, ledger=self.parts.door.ledger.to_json()
             )
@@ -243,138 +241,7 @@ class Trainer(Generic[N]):
             self.watch("stop", {"status": status, "reason": reason})
         return Run.load(journal.store, journal.run_id, self.agent)
 
-    async def _begin(self, journal: Journal) -> State:
-        """Score the first version and write the first checkpoint."""
-        journal.version(self.agent, parent=None)
-
-        async def score() -> Baseline:
-            looked_at = self._gate_rows()
-            return Baseline(
-                val=await self._scores(self.agent, looked_at["val"]),
-                must_pass=await self._scores(self.agent, looked_at["must_pass"]),
-            )
-
-        baseline = await journal.phase("baseline", Baseline, score)
-        state = State(
-            head=self.agent.version,
-            best=self.agent.version,
-            best_score=mean(baseline.val.values()),
-            val=baseline.val,
-            must_pass=baseline.must_pass,
-            lr=self.parts.lr,
-        )
-        self._checkpoint(journal, state)
-        return state
-
-    async def _step(self, journal: Journal, state: State) -> State:
-        """One step: forward, loss, backward, proposal, gate."""
-        base = self._network(journal, state.head)
-        rows = self.parts.sampler.batch(self.sets.train, state.step)
-        evidence = await journal.forward(state.step, rows, lambda: self._forward(base, rows))
-        score = mean(item.loss.score for item in evidence)
-        self.watch("batch", {"step": state.step, "rows": len(rows), "score": score})
-        failed = [item for item in evidence if item.trajectory.status == "error"]
-        if len(failed) > self.settings.failing_share * len(rows):
-            what = f"{len(failed)} of {len(rows)} runs failed ({failed[0].trajectory.error})"
-            self.watch("notice", {"text": f"{what}; nothing is learned from this batch"})
-            self._failure = what
-            return self._checkpoint(journal, state.after_failing_batch())
-        gradients = await journal.phase("backward", Gradients, lambda: self._backward(base, evidence, state.lr))
-        evidence = tuple(
-            item.model_copy(update={"gradients": own}) for item, own in zip(evidence, gradients.rows, strict=True)
-        )
-        proposal = await journal.phase("proposal", Proposal, lambda: self._propose(base, evidence, state))
-        candidate = base.apply(proposal.edits)
-        if candidate.version == base.version:
-            return self._checkpoint(journal, state.after_idle(proposal, batch_score=score))
-        trial = await journal.phase("gate", Trial, lambda: self._try(state, base, candidate, evidence))
-        if trial.decision.accept:
-            self._versions[candidate.version] = candidate
-            journal.version(candidate, parent=base.version)
-        self.watch("gate", {"step": state.step, "decision": trial.decision, "edits": len(proposal.edits)})
-        after = state.after_gate(
-            self.settings, proposal, trial, batch_score=mean(trial.after.batch.values()) if trial.after.batch else score
-        )
-        return self._checkpoint(journal, after)
-
-    async def _forward(self, base: N, rows: Sequence[Row]) -> tuple[Evidence, ...]:
-        evidence = await self.parts.evaluator.evidence(base, rows, progress=self._progress("forward"))
-        self._check_metric()
-        return evidence
-
-    async def _backward(self, base: N, evidence: Sequence[Evidence], lr: float) -> Gradients:
-        walks = [
-            backward(self.parts.teacher, base, item.trajectory, item.loss, lr=lr, order=self.settings.order)
-            for item in evidence
-        ]
-        return Gradients(rows=tuple(await together(walks)))
-
-    async def _propose(self, base: N, evidence: Sequence[Evidence], state: State) -> Proposal:
-        return await self.parts.optimizer.propose(base, evidence, lr=state.lr, history=state.history)
-
-    async def _try(self, state: State, base: N, candidate: N, evidence: Sequence[Evidence]) -> Trial:
-        """Score base and candidate on the rows that the gate looks at, and let it decide."""
-        rows = {"batch": tuple(item.row for item in evidence), **self._gate_rows()}
-        if "batch" not in self.parts.gate.looks_at:
-            rows["batch"] = ()
-        if self.settings.rescore_base or self.settings.samples > 1:
-            before = Scores(**{name: await self._scores(base, own, first_rollout=1) for name, own in rows.items()})
-        else:
-            batch = score_table(rows["batch"], [item.loss for item in evidence][: len(rows["batch"])])
-            before = Scores(batch=batch, val=state.val, must_pass=state.must_pass)
-        after = Scores(**{name: await self._scores(candidate, own) for name, own in rows.items()})
-        return Trial(
-            candidate=candidate.version, before=before, after=after, decision=self.parts.gate.decide(before, after)
-        )
-
-    def _gate_rows(self) -> dict[str, tuple[Row, ...]]:
-        """Return the held-out rows that the gate looks at."""
-        return {
-            "val": self.sets.val if "val" in self.parts.gate.looks_at else (),
-            "must_pass": self.sets.must_pass if "must_pass" in self.parts.gate.looks_at else (),
-        }
-
-    async def _scores(self, network: N, rows: Sequence[Row], first_rollout: int = 0) -> dict[str, float]:
-        reports = await self.parts.evaluator.scores(
-            network,
-            rows,
-            samples=self.settings.samples,
-            first_rollout=first_rollout,
-            progress=self._progress("gate"),
-        )
-        self._check_metric()
-        return score_table(rows, reports)
-
-    def _check_metric(self) -> None:
-        """End the run where the metric failed on every row that was just scored."""
-        if self._metric is not None:
-            self._metric.end_batch()
-
-    async def _test(self, journal: Journal, state: State) -> None:
-        """Score the first and the best version on test rows (on validation, where there are none)."""
-        rows = self.sets.test or self.sets.val
-        if not rows:
-            return
-
-        async def score() -> Tested:
-            reports = {}
-            for version in dict.fromkeys((self.agent.version, state.best)):
-                network = self._network(journal, version)
-                reports[version] = await self.parts.evaluator.scores(
-                    network,
-                    rows,
-                    phase="test",
-                    samples=self.settings.samples,
-                    progress=self._progress("test"),
-                )
-                self._check_metric()
-            return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
-
-        tested = await journal.phase("test", Tested, score)
-        self._summary = {"test_before": mean(tested.before), "test_after": mean(tested.after)} if self.sets.test else {}
-        self.watch("test", {"tested": tested})
-
-    def _reason_to_stop(self, state: State) -> str:
+    def _reason_to_stop(self, algorithm: Algorithm[Any], state: State) -> str:
         settings = self.settings
         if state.failing >= FAILING_BATCHES:
             return f"{state.failing} batches in a row had too many failed runs"
@@ -384,27 +251,27 @@ class Trainer(Generic[N]):
             return "1 step is done" if settings.steps == 1 else f"{settings.steps} steps are done"
         if settings.patience is not None and state.stale >= settings.patience:
             return f"no better version in {state.stale} step{'s' * (state.stale > 1)}"
-        whole = len(self.parts.sampler.batch(self.sets.train, state.step)) >= len(self.sets.train)
-        if whole and state.idle >= ceil(1 / state.lr):  # by then every component has had its turn
-            return "there is nothing left to propose"
-        return ""
+        return algorithm.reason_to_stop(state)
 
-    def _network(self, journal: Journal, version: str) -> N:
-        if version not in self._versions:
-            self._versions[version] = revive(self.agent, journal.store.version_content(version))
-        return self._versions[version]
+    async def _test(self, training: Training[N], state: State) -> None:
+        """Score the first and the best version on test rows (on validation, where there are none)."""
+        rows = self.sets.test or self.sets.val
+        if not rows:
+            return
 
-    def _checkpoint(self, journal: Journal, state: State) -> State:
-        summary = {"steps": state.step, "best_version": state.best, **self._spent()}
-        if state.val:
-            summary |= {"val_after": state.best_score} if state.step else {"val_before": state.best_score}
-        journal.write("checkpoint", state=state, ledger=self.parts.door.ledger.to_json(), summary=summary)
-        self.watch("checkpoint", {"state": state, "usage": self.parts.door.ledger.total()})
-        return state
+        async def score() -> Tested:
+            reports = {}
+            for version in dict.fromkeys((self.agent.version, state.best)):
+                reports[version] = await self.parts.evaluator.scores(
+                    training.network(version),
+                    rows,
+                    phase="test",
+                    samples=self.settings.samples,
+                    progress=training.progress("test"),
+                )
+                training.check_metric()
+            return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
 
-    def _spent(self) -> dict[str, Any]:
-        total = self.parts.door.ledger.total()
-        return {"calls": total.calls, "tokens": total.tokens, "usd": total.usd, "seconds": total.seconds}
-
-    def _progress(self, phase: str) -> Callable[[int, int], None]:
-        return lambda done, total: self.watch("rows", {"phase": phase, "done": done, "total": total})
+        tested = await training.journal.phase("test", Tested, score)
+        self._summary = {"test_before": mean(tested.before), "test_after": mean(tested.after)} if self.sets.test else {}
+        self.watch("test", {"tested": tested})

@@ -61,7 +61,7 @@ class Budget:
 
     @property
     def used(self) -> Usage:
-        """What the settled calls have used, failed ones too."""
+        """What the settled calls have used, failed ones too, and what was counted beside them."""
         return self._used
 
     @property
@@ -105,6 +105,10 @@ class Budget:
                     f"{part(used):,.6g} used{under_way}; allow more with --{flag} "
                     f"(in Python: {flag.replace('-', '_')}=)"
                 )
+
+    def count(self, used: Usage) -> None:
+        """Count what was used before this budget was made, by a run that now goes on: the caps are of the whole run."""
+        self._used += used
 
     async def reserve(self, estimate: Usage) -> int:
         """Set aside the most that a call can use, and return the number to settle it by, once.

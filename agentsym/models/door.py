@@ -1,4 +1,4 @@
-"""The one door that every model call goes through: cache, single flight, slot, budget, call, retry, ledger.
+"""The one door that every model call goes through: log, cache, single flight, slot, budget, call, retry, ledger.
 
 Models only answer; whatever holds for all of them is done here once, so a cap, a price or a count means the same for
 each.
@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from agentsym.errors import ModelError, RateLimited, StoreError, Transient, UsageError
+from agentsym.models.answers import NO_CALL, AnswerLog
 from agentsym.models.budget import REPLY_TOKENS, Budget
 from agentsym.models.cache import ResponseCache
+from agentsym.models.flights import Flight, Listener, OnText
 from agentsym.models.ledger import Ledger
 from agentsym.models.prices import Price, Prices
 from agentsym.models.protocol import LanguageModel, Phase, Reply, Request, StreamingModel
 from agentsym.models.retry import RetryPolicy
 from agentsym.network.records import Usage
 
-_NO_CALL = Usage(cached=1)
 _FREE = Price(0.0, 0.0)
-
-OnText = Callable[[str], None]
-"""Is handed the pieces of an answer's text while it is written."""
 
 
 class Recorder(Protocol):
@@ -37,36 +35,19 @@ class Recorder(Protocol):
         ...
 
 
-class _Listener:
-    """A caller who is handed the text while it is written; what it raises is its own matter."""
+@dataclass(frozen=True)
+class _Call:
+    """What is asked of whom, for which account, and the keys of its answer in the cache and in the log (None: no log).
 
-    def __init__(self, on_text: OnText) -> None:
-        self.on_text: OnText | None = on_text
-        self.error: Exception | None = None
+    The log's key is that of the request as it was asked, since a resumed run may have other caps.
+    """
 
-    def tell(self, text: str) -> None:
-        """Hand on a piece, unless the caller has gone or has failed at one before."""
-        if self.on_text is not None and self.error is None:
-            try:
-                self.on_text(text)
-            except Exception as error:
-                self.error = error
-
-
-@dataclass
-class _Flight:
-    """One call under way, how many callers wait for it, who of them listens, and what was said until now."""
-
-    call: asyncio.Task[Reply]
-    waiting: int = 0
-    listeners: list[_Listener] = field(default_factory=list)
-    said: str = ""
-
-    def tell(self, text: str) -> None:
-        """Hand a piece of the answer to all who listen."""
-        self.said += text
-        for listener in self.listeners:
-            listener.tell(text)
+    model: LanguageModel
+    request: Request
+    phase: Phase
+    node: str
+    key: str = ""
+    logged: str | None = None
 
 
 class Door:
@@ -80,6 +61,8 @@ class Door:
         retry: when a request is sent again; None for the usual policy.
         prices: what models cost; None for those of the environment.
         recorder: is shown every answer of a remote model; None for none.
+        answers: where calls of remote models are written down as they are made, and whose answers count as given; None
+            for nowhere.
     """
 
     def __init__(
@@ -92,6 +75,7 @@ class Door:
         retry: RetryPolicy | None = None,
         prices: Prices | None = None,
         recorder: Recorder | None = None,
+        answers: AnswerLog | None = None,
     ) -> None:
         if concurrency < 1:
             raise UsageError(f"the concurrency is {concurrency}; it must be 1 or more")
@@ -100,10 +84,11 @@ class Door:
         self.ledger = Ledger() if ledger is None else ledger
         self.retry = RetryPolicy() if retry is None else retry
         self.recorder = recorder
+        self.answers = answers
         self._prices = Prices() if prices is None else prices
         self._known: dict[str, Price | None] = {}
         self._slots = asyncio.Semaphore(concurrency)
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[str, Flight] = {}
         self._closed_until: dict[str, float] = {}
 
     async def complete(
@@ -126,11 +111,15 @@ class Door:
             ModelError: when the model has no answer, also after the retries; the attempts count all the same. Callers
                 who wait for the same call get the same error.
         """
+        asked = request
         if self.budget.bounds_replies and request.max_tokens is None:
             request = request.model_copy(update={"max_tokens": REPLY_TOKENS})
         if not model.remote:
-            return await self._answer(model, request, phase, node, on_text)
-        reply = await self._answer_once(model, request, phase, node, on_text)
+            return await self._answer(_Call(model, request, phase, node), on_text)
+        key = request.key(model.name)
+        logged = None if self.answers is None else key if request is asked else asked.key(model.name)
+        call = _Call(model, request, phase, node, key, logged)
+        reply = self._given(call, on_text) or await self._answer_once(call, on_text)
         if self.recorder is not None:
             self.recorder.record(model.name, request, reply, phase=phase, node=node)
         return reply
@@ -161,40 +150,45 @@ class Door:
                 "(dollars for a million tokens) into a YAML file and name it in AGENTSYM_PRICES, or cap --max-tokens"
             )
 
-    async def _answer_once(
-        self, model: LanguageModel, request: Request, phase: Phase, node: str, on_text: OnText | None
-    ) -> Reply:
+    def _given(self, call: _Call, on_text: OnText | None) -> Reply | None:
+        """Return the answer that the log holds: paid for before, so that neither budget nor ledger see a call."""
+        if self.answers is None or call.logged is None or (reply := self.answers.take(call.logged)) is None:
+            return None
+        if on_text is not None:
+            on_text(reply.text)
+        self._keep(call.key, reply)
+        self.ledger.add(call.phase, call.node, Usage(cached=reply.usage.cached))
+        return reply
+
+    async def _answer_once(self, call: _Call, on_text: OnText | None) -> Reply:
         """Answer from the cache or from a call that is under way, else make the call."""
-        key = request.key(model.name)
-        reply = self._kept(key)
+        reply = self._kept(call.key)
         if reply is not None and on_text is not None:
             on_text(reply.text)
         if reply is None:
-            leads = key not in self._flights
+            leads = call.key not in self._flights
             if leads:
-                self._flights[key] = self._lead(key, model, request, phase, node, streams=on_text is not None)
-            reply = await self._wait_for(key, self._flights[key], on_text)
+                self._flights[call.key] = self._lead(call, streams=on_text is not None)
+            reply = await self._wait_for(call.key, self._flights[call.key], on_text)
             if leads:
                 return reply
-        self.ledger.add(phase, node, _NO_CALL)
-        return reply.model_copy(update={"usage": _NO_CALL})
+        self.ledger.add(call.phase, call.node, NO_CALL)
+        return reply.model_copy(update={"usage": NO_CALL})
 
-    def _lead(
-        self, key: str, model: LanguageModel, request: Request, phase: Phase, node: str, *, streams: bool
-    ) -> _Flight:
+    def _lead(self, call: _Call, *, streams: bool) -> Flight:
         """Begin the call that one or more callers wait for; its reply is kept."""
 
-        async def call() -> Reply:
+        async def answered() -> Reply:
             try:
-                reply = await self._answer(model, request, phase, node, flight.tell if streams else None)
-                self._keep(key, reply)
+                reply = await self._answer(call, flight.tell if streams else None)
+                self._keep(call.key, reply)
                 if not streams:
                     flight.tell(reply.text)
                 return reply
             finally:
-                self._leave(key, flight.call)
+                self._leave(call.key, flight.call)
 
-        flight = _Flight(asyncio.create_task(call()))
+        flight = Flight(asyncio.create_task(answered()))
         return flight
 
     def _kept(self, key: str) -> Reply | None:
@@ -216,10 +210,10 @@ class Door:
         self.cache = None
         warnings.warn(f"{error}; going on without it", stacklevel=2)
 
-    async def _wait_for(self, key: str, flight: _Flight, on_text: OnText | None) -> Reply:
+    async def _wait_for(self, key: str, flight: Flight, on_text: OnText | None) -> Reply:
         """Wait for a call; a caller who is cancelled leaves it to the others, and the last one stops it."""
         flight.waiting += 1
-        listener = None if on_text is None else _Listener(on_text)
+        listener = None if on_text is None else Listener(on_text)
         if listener is not None:
             flight.listeners.append(listener)
             if flight.said:
@@ -241,9 +235,7 @@ class Door:
         if key in self._flights and self._flights[key].call is call:
             del self._flights[key]
 
-    async def _answer(
-        self, model: LanguageModel, request: Request, phase: Phase, node: str, on_text: OnText | None
-    ) -> Reply:
+    async def _answer(self, call: _Call, on_text: OnText | None) -> Reply:
         """Send a request, again where that is worth it and nothing of an answer was handed out yet."""
         spent, attempt, said = Usage(), 0, False
 
@@ -256,30 +248,32 @@ class Door:
         while True:
             attempt += 1
             try:
-                reply, usage = await self._send(model, request, phase, node, tell if on_text is not None else None)
+                return await self._send(call, spent, tell if on_text is not None else None)
             except ModelError as error:
                 wait = None if said else self.retry.wait(error, attempt)
                 if wait is None:
                     raise
                 spent += _lost(error, Usage(calls=1))
                 if isinstance(error, RateLimited):
-                    self._close(model, wait)
+                    self._close(call.model, wait)
                 else:
                     await self._sleep(wait)
-            else:
-                return reply.model_copy(update={"usage": spent + usage})
 
-    async def _send(
-        self, model: LanguageModel, request: Request, phase: Phase, node: str, on_text: OnText | None
-    ) -> tuple[Reply, Usage]:
-        """Make one attempt: reserve, call, settle, and write the account, also where it fails or is cancelled."""
+    async def _send(self, call: _Call, spent: Usage, on_text: OnText | None) -> Reply:
+        """Make one attempt: reserve, call, settle, and write log and account, also where it fails or is cancelled.
+
+        The reply's usage is that of this attempt and of those before it, which have `spent` so much.
+        """
+        model, request, reply, number = call.model, call.request, None, 0
         async with self._slot(model):
             price = self.price(model)  # a list that cannot be read is said before anything is sent
             estimate = self._most(model, request)
-            number = await self.budget.reserve(estimate)
+            reservation = await self.budget.reserve(estimate)
             clock = asyncio.get_running_loop().time
             started, usage = clock(), _unknown(estimate)
             try:
+                if self.answers is not None and call.logged is not None:
+                    number = self.answers.sent(call.logged, call.phase, call.node, usage)
                 reply = await _asked(model, request, on_text)
                 usage = _priced(price, reply.usage)
             except ModelError as error:
@@ -287,9 +281,13 @@ class Door:
                 raise
             finally:
                 usage = usage.model_copy(update={"calls": max(1, usage.calls), "seconds": clock() - started})
-                self.budget.settle(number, usage)
-                self.ledger.add(phase, node, usage)
-        return reply, usage
+                self.budget.settle(reservation, usage)
+                self.ledger.add(call.phase, call.node, usage)
+                if reply is not None:
+                    reply = reply.model_copy(update={"usage": spent + usage})
+                if self.answers is not None and number:
+                    self.answers.settled(number, usage, reply)
+        return reply
 
     def _most(self, model: LanguageModel, request: Request) -> Usage:
         """Return the most that a call can use: a token is at least one byte of the request."""

@@ -27,6 +27,8 @@ from agentsym.network.yaml_text import read_yaml, write_yaml
 
 N = TypeVar("N", bound=Network)
 AGENT_FILE = "agent.yaml"
+_CODE_FILES = {"value": (".py", "file", "sha256"), "tests": ("_test.py", "tests_file", "tests_sha256")}
+"""Field of a code parameter → the end of its file's name, and the entries of the YAML with file and hash."""
 
 
 def save(network: Network, folder: str | Path, tuned_with: Mapping[str, str] | None = None) -> Path:
@@ -128,10 +130,11 @@ def _written(network: Network, target: Path, tuned_with: dict[str, str]) -> dict
     files: dict[str, str] = {}
     for where, parameter in _parameters(plain):
         if parameter["kind"] == "code":
-            name = _code_file(where, files)
-            files[name] = parameter.pop("value", "")
-            parameter["file"] = name
-            parameter["sha256"] = _sha256(files[name])
+            stem = _code_stem(where, files)
+            for field, (ending, name, digest) in _CODE_FILES.items():
+                if text := parameter.pop(field, ""):
+                    files[f"{stem}{ending}"] = text
+                    parameter |= {name: f"{stem}{ending}", digest: _sha256(text)}
         if parameter["kind"] in ("rules", "examples"):
             parameter["value"] = [_without_id(item) for item in parameter.pop("value", ())]
     beside = {"tuned_with": tuned_with, "code_folders": folders}
@@ -203,38 +206,47 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _code_file(where: str, taken: Mapping[str, str]) -> str:
-    """Return the file for a code parameter: `reply_by/code` → `tools/reply_by.py`, unlike every other file."""
-    stem = where.removesuffix("/code")
+def _code_stem(where: str, taken: Mapping[str, str]) -> str:
+    """Return where the files of a code parameter lie: `reply_by/code` → `tools/reply_by`, unlike every other file."""
+    stem = f"tools/{where.removesuffix('/code')}"
     lower = {name.lower() for name in taken}
-    while f"tools/{stem}.py".lower() in lower:
+    while any(f"{stem}{ending}".lower() in lower for ending, *_ in _CODE_FILES.values()):
         stem += "_"
-    return f"tools/{stem}.py"
+    return stem
 
 
 def _read_code(parameter: dict[str, Any], folder: Path, where: str) -> None:
-    """Put the text of a code parameter's file into its place; warn if it is not what was saved."""
-    if parameter.get("kind") != "code" or "file" not in parameter:
+    """Put the texts of a code parameter's files into their places; warn if they are not what was saved."""
+    if parameter.get("kind") != "code":
         return
-    name, saved = str(parameter.pop("file")), parameter.pop("sha256", None)
+    for field, (_, name, digest) in _CODE_FILES.items():
+        if name in parameter:
+            saved = parameter.pop(digest, None)
+            parameter[field] = _read_file(str(parameter.pop(name)), saved, folder, where, field)
+
+
+def _read_file(name: str, saved: Any, folder: Path, where: str, field: str) -> str:
+    """Return the text of a file of the agent; warns if it is not what was saved."""
     file = (folder / name).resolve()
     if not file.is_relative_to(folder):
         raise NetworkError(f"{where}: {name} lies outside the agent's folder; put the code into its tools/")
     if not file.is_file():
-        raise NetworkError(f"{where}: there is no file {name}; restore it, or write the code as `value`")
-    parameter["value"] = file.read_bytes().decode("utf-8")
-    found = _sha256(parameter["value"])
+        raise NetworkError(f"{where}: there is no file {name}; restore it, or write the code as `{field}`")
+    text = file.read_bytes().decode("utf-8")
+    found = _sha256(text)
     if saved is not None and found != saved:
         warnings.warn(
             f"{where}: {name} has changed since the agent was saved: it was {str(saved)[:12]}, it is {found[:12]} "
             "now; this is another version of the agent",
-            stacklevel=3,
+            stacklevel=4,
         )
+    return text
 
 
 def _code_files(folder: Path) -> set[str]:
     """Return the code files that belong to the agent in a folder, as its YAML names them."""
-    names = {str(p.get("file", "")) for _, p in _parameters(read_yaml(folder / AGENT_FILE))}
+    entries = [name for _, name, _ in _CODE_FILES.values()]
+    names = {str(p.get(entry, "")) for _, p in _parameters(read_yaml(folder / AGENT_FILE)) for entry in entries}
     return {name for name in names if name.startswith("tools/") and (folder / name).resolve().is_relative_to(folder)}
 
 

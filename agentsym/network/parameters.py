@@ -193,13 +193,21 @@ class Examples(Parameter):
 
 
 class Code(Parameter):
-    """Source code of one function that may be learned: one self-contained file, standard library only."""
+    """Source code of one function that may be learned: one self-contained file, standard library only.
+
+    Attributes:
+        entry: the function's name.
+        author: who wrote it: `user` or `learned`.
+        max_chars: the longest source in characters.
+        tests: a module of `test_` functions that every rewrite must pass; no edit changes them.
+    """
 
     kind: Literal["code"] = "code"
     value: str = ""
     entry: str = ""
     author: str = "user"
     max_chars: int = 20_000
+    tests: str = ""
 
     def __init__(self, value: str = "", **data: Any) -> None:
         self._fill(value=value, **data)

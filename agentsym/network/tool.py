@@ -81,6 +81,7 @@ def as_tool(
     effect: Literal["pure", "read", "write"] = "pure",
     timeout_s: float = 30.0,
     learnable: bool = False,
+    tests: Path | str = "",
     **parameters: Number | Text | Option,
 ) -> Tool:
     """Make a tool from a function: its signature gives the arguments, its docstring the description.
@@ -92,10 +93,12 @@ def as_tool(
         effect: `write` for a function that changes the world outside.
         timeout_s: seconds after which a call is given up.
         learnable: keep the source of its file as a `code` parameter, which learning may rewrite.
+        tests: what every rewrite must pass: a module of `test_` functions, as text or as the `Path` of its file.
         parameters: declared weights, handed to the function as keyword arguments of their name.
 
     Raises:
-        NetworkError: when a declared parameter is no argument of the function.
+        NetworkError: when a declared parameter is no argument of the function, or tests are given for code that is not
+            learned or cannot be read.
     """
     arguments, returns = signature_fields(function)
     unknown = set(parameters) - {field.name for field in arguments}
@@ -109,8 +112,12 @@ def as_tool(
     code_ref: CodeRef | None = reference_to(function)
     if learnable:
         source = inspect.getsource(inspect.getmodule(function) or function)
-        weights["code"] = Code(source, entry=function.__name__, role="the tool's implementation")
+        weights["code"] = Code(
+            source, entry=function.__name__, tests=_text_of(tests, function), role="the tool's implementation"
+        )
         code_ref = None
+    elif tests:
+        raise NetworkError(f"tool {name or function.__name__}: tests are for code that is learned; add learnable=True")
     made = Tool(
         name=name or function.__name__,
         arguments=tuple(field for field in arguments if field.name not in parameters),
@@ -123,6 +130,16 @@ def as_tool(
     if not learnable:
         made._function = function
     return made
+
+
+def _text_of(tests: Path | str, function: Callable[..., Any]) -> str:
+    """Return the tests of a function as text."""
+    if isinstance(tests, str):
+        return tests
+    try:
+        return tests.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"tool {function.__name__}: its tests in {tests} cannot be read ({error})") from error
 
 
 def load_tool(name: str, **options: Any) -> Tool:

@@ -1,4 +1,4 @@
-"""The tables of the store for SQLAlchemy: `events` and `texts` are the truth, the others are derived.
+"""The tables of the store: `events` and `texts` are the truth, `answers` is for runs under way, the others are derived.
 
 The migrations write the same tables down once more, step by step; a test holds the two together.
 """
@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; four digits, so that a file of a newer agentsym is known without alembic."""
 
 metadata = MetaData()
@@ -107,6 +107,20 @@ steps = Table(
     Column("usd", Float),
     Column("seconds", Float, nullable=False),
     ForeignKeyConstraint(["run_id", "seq"], ["trajectories.run_id", "trajectories.seq"]),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("seq", Integer),
+    Column("key", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("usage", Text, nullable=False),
+    Column("reply", Text),
+    Index("ix_answers_run_id", "run_id"),
 )
 
 DERIVED = (runs, versions, trajectories, steps)

@@ -1,6 +1,7 @@
 """`Store`: append what happened, ask what is known, derive everything anew from the events.
 
-Events and the texts they point to are the truth; whatever else is in the file can be thrown away and rebuilt.
+Events and the texts they point to are the truth; whatever else is in the file can be thrown away and rebuilt, but for
+the calls of runs that are under way (`answers`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 from sqlalchemy.exc import IntegrityError
 
 from agentsym.errors import StoreError
+from agentsym.store.answers import Answers
 from agentsym.store.database import explained, open_engines
 from agentsym.store.events import Event, Texts, encode
 from agentsym.store.projections import apply, project
@@ -49,11 +51,15 @@ class Store(Reader):
       calls, tokens, usd, seconds, status).
     - `version`: `hash`, `parent`, `content` (the network).
     - `trajectory`: `trajectory`, and `phase`, `step`, `score` where they are known.
+
+    Attributes:
+        answers: the calls of runs that are under way.
     """
 
     def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
         super().__init__(path, reader)
         self._writer = writer
+        self.answers = Answers(path, writer, reader)
 
     @classmethod
     def open(cls, path: Path | str | None = None) -> Self:

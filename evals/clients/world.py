@@ -94,6 +94,7 @@ def train(
             desk(),
             rows(size.train, held_out=False, seed=seed),
             val=rows(size.val, held_out=True, seed=seed),
+            optimizer="paper",
             student=f"{prefix}openai/student",
             teacher=f"{prefix}openai/teacher",
             concurrency=concurrency,

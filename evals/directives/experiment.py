@@ -51,6 +51,7 @@ def run(seed: int, name: str, steps: int, model_path: Path) -> Outcome:
         trained = Trainer(
             chain(),
             rows(seed, "train", TRAIN),
+            optimizer="paper",
             val=(),
             metric=metric,
             student=student,

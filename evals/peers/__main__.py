@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="the server sleeps so long (default 0)")
     parser.add_argument("--server", help="base URL of a running server, with /v1; by default one is started")
     parser.add_argument("--only", choices=["agentsym", *PEERS], help="only this library")
-    parser.add_argument("--optimizer", default="paper", help="of agentsym (default paper)")
+    parser.add_argument("--optimizer", default="symbolic", help="of agentsym (default symbolic)")
     parser.add_argument("--learns", choices=["rules", "text"], default="rules", help="what of agentsym's nodes learns")
     parser.add_argument("--json", action="store_true", help="flat rows as JSON instead of a table")
     return parser

@@ -47,7 +47,7 @@ async def learn(assignment: Assignment, folder: Path) -> Run[Agent]:
             metric=lambda row, output: task.judge(output["label"], row["label"]),
             student=model(assignment.url, "student"),
             teacher=model(assignment.url, "teacher"),
-            optimizer=options.get("optimizer", "paper"),
+            optimizer=options.get("optimizer", "symbolic"),
             concurrency=CONCURRENCY,
             max_calls=ROLLOUTS * task.chain,
             cache=False,

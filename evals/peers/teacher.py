@@ -18,9 +18,9 @@ from evals.peers.world import World
 
 _STEP = re.compile(r"^# The step\n\nStep \d+ \(node `(\w+)`", re.MULTILINE)
 _COMPONENT = re.compile(r"^# The component to edit\n\n`(\w+)/([^`]+)`", re.MULTILINE)
-_ADD = ("add", "add_item", "insert")
-_DROP = ("drop", "drop_item", "delete", "remove")
-_WHOLE = ("set", "set_parameter", "rewrite", "replace")
+_ADD = ("add", "add_rule", "add_item", "insert")
+_DROP = ("drop", "drop_rule", "drop_item", "delete", "remove")
+_WHOLE = ("set", "set_text", "set_parameter", "rewrite", "replace")
 _PREFERRED = ("/rules", "/instructions")
 
 

@@ -137,12 +137,13 @@ def test_a_metric_whose_file_was_changed_is_named(call: Call, place: Path) -> No
     assert "cannot go on: the code of the metric" in done.err and "slow.py:score changed since it began" in done.err
 
 
-def test_caps_that_are_given_with_resume_hold_for_the_resumption(call: Call) -> None:
+def test_a_cap_that_is_given_with_resume_is_one_of_the_whole_run(call: Call) -> None:
     first = call("optimize", "things", "--steps", "4", "--max-calls", "150", "--json")
-    again = call("optimize", "--resume", "last", "--max-calls", "30", "--json")
-    assert (first.code, again.code) == (3, 3)
-    assert again.json["usage"]["total"]["calls"] == first.json["usage"]["total"]["calls"] + 30
-    assert "the cap of 30 model calls" in again.err
+    more = call("optimize", "--resume", "last", "--max-calls", "180", "--json")
+    same = call("optimize", "--resume", "last", "--max-calls", "180", "--json")
+    assert (first.code, more.code, same.code) == (3, 3, 3)
+    assert [done.json["usage"]["total"]["calls"] for done in (first, more, same)] == [150, 180, 180]
+    assert "the cap of 180 model calls leaves no room for 1 more: 180 used" in more.err
 
 
 @pytest.mark.parametrize(

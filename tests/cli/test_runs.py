@@ -46,6 +46,24 @@ def test_the_journal_is_one_event_a_line(call: Call) -> None:
     assert events[0]["kind"] == "run" and events[-1]["kind"] == "stop"
 
 
+def test_comparable_journals_of_equal_runs_are_equal_byte_for_byte(call: Call) -> None:
+    printed = []
+    for concurrency in ("1", "8"):
+        call("optimize", "things", "--steps", "2", "--concurrency", concurrency)
+        printed.append(call("runs", "show", "last", "--journal", "--comparable").out)
+    assert printed[0] == printed[1]
+    kinds = [json.loads(line)["kind"] for line in printed[0].splitlines()]
+    assert kinds[0] == "run" and kinds[-1] == "stop" and "trajectory" in kinds
+    other = call("optimize", "things", "--steps", "2", "--seed", "3")
+    assert other.code == 0 and call("runs", "show", "last", "--journal", "--comparable").out != printed[0]
+
+
+def test_comparable_is_a_form_of_the_journal(call: Call) -> None:
+    call("optimize", "things", "--steps", "0")
+    done = call("runs", "show", "last", "--comparable")
+    assert done.code == 2 and "give both" in done.err
+
+
 @pytest.mark.parametrize("columns", ["30", "60"])
 def test_a_narrow_terminal_will_do(call: Call, columns: str) -> None:
     call("optimize", "things", "--steps", "1")

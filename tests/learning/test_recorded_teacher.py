@@ -75,6 +75,7 @@ def train(student: str | LanguageModel, teacher: str | LanguageModel, recorder: 
             chain(),
             ROWS,
             val=(),
+            optimizer="paper",
             metric=metric,
             student=student,
             teacher=teacher,

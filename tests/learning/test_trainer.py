@@ -61,6 +61,7 @@ def trainer(store: Store, **changes: Any) -> Trainer:
         "metric": metric,
         "student": RemoteStudent(),
         "teacher": Teacher(),
+        "optimizer": "paper",
         "gate": "paper",
         "steps": 4,
         "batch": 3,
@@ -177,7 +178,8 @@ def test_a_run_does_not_go_on_with_other_data_or_settings(store):
     run = trainer(store, steps=1).fit()
     with pytest.raises(UsageError, match="settings changed"):
         trainer(store, steps=2).fit(resume=run.id)
-    other = Trainer(chain(), rows(1, "train", 12), val=(), metric=metric, teacher=Teacher(), store=store, cache=False)
+    changed = {"teacher": Teacher(), "optimizer": "paper", "store": store, "cache": False}
+    other = Trainer(chain(), rows(1, "train", 12), val=(), metric=metric, **changed)
     with pytest.raises(UsageError, match="data"):
         other.fit(resume=run.id)
     with pytest.raises(UsageError, match="no run 'nobody'"):
@@ -295,6 +297,7 @@ def test_a_row_may_stand_in_a_batch_twice(store):
         chain(),
         twice,
         val=(),
+        optimizer="paper",
         metric=metric,
         student=RemoteStudent(),
         teacher=Teacher(),

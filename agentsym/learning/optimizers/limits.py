@@ -6,10 +6,11 @@ never the only thing that keeps a step small.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
-from math import ceil
+from math import ceil, floor
 
+from agentsym.network.edits import STRUCTURAL, Edit
 from agentsym.network.network import Network
 from agentsym.network.parameters import Choices, Examples, Parameter, Rules, Text
 
@@ -22,6 +23,16 @@ def changes_allowed(parameter: Rules | Choices | Examples, lr: float) -> int:
 def parameters_allowed(suggested: int, lr: float) -> int:
     """Return how many parameters one step may touch, of those that have suggestions."""
     return ceil(lr * suggested)
+
+
+def moves_allowed(lr: float) -> int:
+    """Return how many structural operations one step may do."""
+    return floor(4 * lr + 1e-9)
+
+
+def moves(edits: Iterable[Edit]) -> int:
+    """Count the structural operations among edits."""
+    return sum(edit.op in STRUCTURAL for edit in edits)
 
 
 def sentences(parameter: Parameter, lr: float) -> tuple[str, ...]:

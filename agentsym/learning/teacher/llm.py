@@ -13,14 +13,17 @@ from agentsym.errors import ModelError, NetworkError, Unavailable
 from agentsym.learning.backward import learnable_at, parents_of, together
 from agentsym.learning.loss import from_ten
 from agentsym.learning.merge import MergedGradient, merge, shorten
-from agentsym.learning.protocols import Row, Task, Verdict
-from agentsym.learning.teacher import views
+from agentsym.learning.protocols import Blame, Redesign, Repair, Row, Task, Verdict
+from agentsym.learning.tasks import PipelineTask, ToolDecision, ToolTask
+from agentsym.learning.teacher import pipeline_requests, tool_requests, views
+from agentsym.learning.teacher.operations import structure_form
 from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import (
     Form,
     LossReply,
     ScoredLossReply,
+    blame_form,
     edit_of,
     edits_form,
     gradient_form,
@@ -197,6 +200,92 @@ class LLMTeacher:
             return edits
 
         answer = await ask(self.door, self.model, request, parse, phase="optimizer", node=task.node, retries=0)
+        return answer.value
+
+    async def blame(self, network: Network, trajectory: Trajectory, loss: LossReport) -> Blame:
+        """Say which nodes of a failing run are to blame; its status is `invalid` if no answer is legal."""
+        from agentsym.learning.teacher import trace  # TEMP
+
+        nodes = list(dict.fromkeys(step.node for step in trajectory.steps))
+        messages = trace.blame_messages(network, trajectory, loss, prompts=self.prompts)
+        request = _request(messages, blame_form(nodes), self.temperature_gradient)
+        try:
+            answer = await ask(
+                self.door, self.model, request, parse_model(blame_form(nodes)), phase="backward", retries=RETRIES
+            )
+        except Unavailable:
+            raise
+        except ModelError as error:
+            return Blame(example_id=loss.example_id, critiques={"": str(error)}, status="invalid")
+        found: dict[str, tuple[float, str]] = {}
+        for item in answer.value.nodes:
+            if item.blame > found.get(item.node, (0.0, ""))[0]:
+                found[item.node] = item.blame, item.critique
+        return Blame(
+            example_id=loss.example_id,
+            shares={node: share for node, (share, _) in found.items()},
+            critiques={node: critique for node, (_, critique) in found.items() if critique},
+        )
+
+    async def mend(self, repair: Repair) -> Sequence[Edit]:
+        """Write the edits of one node, in exactly one call; who asks again puts the error into `repair.errors`.
+
+        Raises:
+            OutputError: when the answer is malformed or its edits cannot be applied to `repair.network`.
+        """
+        from agentsym.learning.teacher import trace  # TEMP
+
+        form = trace.mend_form(repair, student=self.student, prompts=self.prompts)
+        messages = trace.mend_messages(repair, student=self.student, prompts=self.prompts)
+        return await self._edits(repair.network, form, messages, repair.node)
+
+    async def redesign(self, redesign: Redesign) -> Sequence[Edit]:
+        """Write one move of the pipeline, in exactly one call; raises as `mend` does."""
+        from agentsym.learning.teacher import trace  # TEMP
+
+        messages = trace.redesign_messages(redesign, prompts=self.prompts)
+        return await self._edits(redesign.network, structure_form(redesign.network), messages, "")
+
+    async def decide(self, task: ToolTask) -> ToolDecision:
+        """Say what is to be done about the tools of a node, in exactly one call.
+
+        Raises:
+            OutputError: when the answer is malformed.
+        """
+        form = tool_requests.decision_form(task)
+        request = _request(
+            tool_requests.decision_messages(task, prompts=self.prompts), form, self.temperature_optimizer
+        )
+        answer = await ask(
+            self.door, self.model, request, parse_model(form), phase="optimizer", node=task.node, retries=0
+        )
+        return tool_requests.decision_of(answer.value)
+
+    async def change_tool(self, task: ToolTask, decision: ToolDecision) -> Sequence[Edit]:
+        """Write the edits that carry a decision out, in exactly one call; raises as `mend` does."""
+        messages = tool_requests.change_messages(task, decision, prompts=self.prompts)
+        return await self._edits(task.network, tool_requests.change_form(task, decision), messages, task.node)
+
+    async def rewire(self, task: PipelineTask) -> Sequence[Edit]:
+        """Write edits of nodes and edges, in exactly one call; raises as `mend` does."""
+        messages = pipeline_requests.pipeline_messages(task, prompts=self.prompts)
+        return await self._edits(task.network, structure_form(task.network), messages, "")
+
+    async def _edits(self, network: Network, form: Form, messages: tuple[Message, ...], node: str) -> tuple[Edit, ...]:
+        from agentsym.learning.teacher.operations import edits_of  # TEMP
+
+        request = _request(messages, form, self.temperature_optimizer)
+
+        def parse(text: str) -> tuple[Edit, ...]:
+            reply: Any = parse_model(form)(text)
+            try:
+                edits = edits_of(network, reply)
+                network.apply(edits)
+            except NetworkError as error:
+                raise ValueError(str(error)) from error
+            return edits
+
+        answer = await ask(self.door, self.model, request, parse, phase="optimizer", node=node, retries=0)
         return answer.value
 
 

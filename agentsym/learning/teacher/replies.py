@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, create_model, model_validator
 from pydantic import Field as Bounded
@@ -64,7 +64,9 @@ class _Suggesting(Frozen):
         return self
 
 
-class _Edit(Frozen):
+class Operation(Frozen):
+    """What every edit that a model writes has: the reason."""
+
     why: str = Bounded(default="", description="The reason in one sentence.")
 
 
@@ -78,16 +80,23 @@ def gradient_form(parameters: Sequence[str], parents: Mapping[int, str]) -> Form
     """
     fields: dict[str, Any] = {"analysis": (str, ...)}
     if parameters:
-        suggestion: Any = _form("Suggestion", _Suggestion, parameter=_one_of(parameters))
+        suggestion: Any = make_form("Suggestion", _Suggestion, parameter=one_of(parameters))
         fields["suggestions"] = (tuple[suggestion, ...], ())
     if parents:
         steps = {
             f"step_{index}": (str | None, Bounded(default=None, alias=str(index), description=what))
             for index, what in parents.items()
         }
-        requirements = _form("Requirements", Frozen, **steps)
+        requirements = make_form("Requirements", Frozen, **steps)
         fields["requirement_for_previous"] = (requirements, requirements())
-    return _form("GradientReply", _Suggesting, **fields, satisfied=bool)
+    return make_form("GradientReply", _Suggesting, **fields, satisfied=bool)
+
+
+def blame_form(nodes: Sequence[str]) -> Form:
+    """Return the form of the blame for a run of these nodes."""
+    share: Any = Annotated[float, Bounded(ge=0.0, le=1.0)]
+    one: Any = make_form("NodeBlame", Frozen, node=one_of(nodes), blame=share, critique=str)
+    return make_form("BlameReply", Frozen, nodes=(tuple[one, ...], ...))
 
 
 def edits_form(node: AnyNode, parameter: Parameter) -> Form:
@@ -99,19 +108,33 @@ def edits_form(node: AnyNode, parameter: Parameter) -> Form:
     most = None
     match parameter:
         case Text():
-            options, most = [_form("Set", _Edit, op=_one_of(["set"]), value=str)], 1
+            options, most = [make_form("Set", Operation, op=one_of(["set"]), value=str)], 1
         case Rules():
             options = _item_options({"text": str}, [rule.id for rule in parameter.value])
         case Choices():
-            options = [_form("Define", _Edit, op=_one_of(["define"]), label=_one_of(parameter.labels), definition=str)]
+            options = [
+                make_form("Define", Operation, op=one_of(["define"]), label=one_of(parameter.labels), definition=str)
+            ]
         case Examples():
-            content = {"input": _inputs_form(node), "output": _outputs_form(node)}
+            content = example_fields(node)
             options = _item_options(content, [example.id for example in parameter.value])
         case _:
             raise UsageError(f"a language model writes texts, rules, choices and examples, not {parameter.kind}")
-    one: Any = reduce(or_, options)
-    edit: Any = Annotated[one, Bounded(discriminator="op")] if len(options) > 1 else one
-    return _form("EditsReply", Frozen, analysis=str, edits=(tuple[edit, ...], Bounded(max_length=most)))
+    return edits_reply(options, most)
+
+
+def edits_reply(options: Sequence[Form], most: int | None = None) -> Form:
+    """Return the form of an answer that gives edits, each of them one of the options, told apart by `op`.
+
+    Args:
+        options: the operations; several forms of one operation are told apart by what they are done to.
+        most: how many edits there may be.
+    """
+    by_op: dict[str, list[Form]] = {}
+    for option in options:
+        by_op.setdefault(get_args(option.model_fields["op"].annotation)[0], []).append(option)
+    edit = told_apart([told_apart(forms, _place_of(forms[0])) for forms in by_op.values()], "op")
+    return make_form("EditsReply", Frozen, analysis=str, edits=(tuple[edit, ...], Bounded(max_length=most)))
 
 
 def edit_of(path: str, reply: Any) -> Edit:
@@ -147,7 +170,7 @@ def _portable(schema: Mapping[str, Any]) -> dict[str, Any]:
             case "properties" | "$defs":
                 made[key] = {name: _portable(inner) for name, inner in value.items()}
             case "oneOf" | "anyOf":
-                made["anyOf"] = [_portable(inner) for inner in value]
+                made["anyOf"] = [option for inner in value for option in _alternatives(_portable(inner))]
             case "items":
                 made[key] = _portable(value)
             case "title" | "default" | "discriminator" | "required":
@@ -157,40 +180,63 @@ def _portable(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {**made, "required": list(made["properties"])} if "properties" in made else made
 
 
-def _form(name: str, base: Form, **fields: Any) -> Form:
-    """Make a form; a field is its type, or (type, default)."""
+def _alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the alternatives of a schema that is nothing else, so that none stand within others."""
+    return schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
+
+
+def make_form(name: str, base: Form, /, **fields: Any) -> Form:
+    """Make a form; a field is its type, or (type, default). Names must differ within one answer's form."""
     pairs: dict[str, Any] = {field: spec if isinstance(spec, tuple) else (spec, ...) for field, spec in fields.items()}
     return create_model(name, __base__=base, **pairs)
 
 
-def _one_of(values: Sequence[str]) -> Any:
+def one_of(values: Sequence[str]) -> Any:
+    """Return the type of a text that is one of these."""
     literal: Any = Literal
     return literal[tuple(values)]
 
 
 def _item_options(content: Mapping[str, Any], ids: Sequence[str]) -> list[Form]:
     """Return the operations on a list of items; what is not there can be neither replaced nor dropped."""
-    options = [_form("Add", _Edit, op=_one_of(["add"]), **content)]
+    options = [make_form("Add", Operation, op=one_of(["add"]), **content)]
     if ids:
-        options.append(_form("Replace", _Edit, op=_one_of(["replace"]), id=_one_of(ids), **content))
-        options.append(_form("Drop", _Edit, op=_one_of(["drop"]), id=_one_of(ids)))
+        options.append(make_form("Replace", Operation, op=one_of(["replace"]), id=one_of(ids), **content))
+        options.append(make_form("Drop", Operation, op=one_of(["drop"]), id=one_of(ids)))
     return options
 
 
-def _inputs_form(node: AnyNode) -> Form:
-    return _fields_form("ExampleInput", [(name, Any) for name in node.inputs])
+def example_fields(node: AnyNode, number: str = "") -> dict[str, Any]:
+    """Return the two sides of a worked example as forms: the fields that a node reads, and those that it writes."""
+    outputs = [(field.name, _type_of(field, node)) for field in node.output]
+    return {
+        "input": fields_form(f"ExampleInput{number}", [(name, Any) for name in node.inputs]),
+        "output": fields_form(f"ExampleOutput{number}", outputs),
+    }
 
 
-def _outputs_form(node: AnyNode) -> Form:
-    return _fields_form("ExampleOutput", [(field.name, _type_of(field, node)) for field in node.output])
-
-
-def _fields_form(name: str, fields: Sequence[tuple[str, Any]]) -> Form:
+def fields_form(name: str, fields: Sequence[tuple[str, Any]]) -> Form:
     """Return a form with the given fields; they are aliases, since a field may have any name."""
-    return _form(name, Frozen, **{f"field_{at}": (t, Bounded(alias=field)) for at, (field, t) in enumerate(fields)})
+    aliased = {f"field_{at}": _aliased(field, spec) for at, (field, spec) in enumerate(fields)}
+    return make_form(name, Frozen, **aliased)
+
+
+def _aliased(field: str, spec: Any) -> tuple[Any, Any]:
+    kind, default = spec if isinstance(spec, tuple) else (spec, ...)
+    return kind, Bounded(default, alias=field)
+
+
+def told_apart(forms: Sequence[Any], by: str) -> Any:
+    """Return the type of a value that has one of several forms, which differ in the value of one field."""
+    return Annotated[reduce(or_, forms), Bounded(discriminator=by)] if len(forms) > 1 else forms[0]
+
+
+def _place_of(form: Form) -> str:
+    """Return the field that says what an operation is done to."""
+    return next((name for name in ("path", "node", "source", "tool") if name in form.model_fields), "op")
 
 
 def _type_of(field: Field, node: AnyNode) -> Any:
     if field.type == "choice" and isinstance(node, PromptNode):
-        return _one_of(node.choices(field.name).labels)
+        return one_of(node.choices(field.name).labels)
     return _TYPES[field.type]

@@ -1,0 +1,121 @@
+"""Who is to blame for a failing run: one call on the whole run, or one of the cheaper and the costlier ways.
+
+Each way answers with the same record, so the rest of the algorithm does not know which one is in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agentsym.errors import ModelError, Unavailable
+from agentsym.learning.backward import backward, together
+from agentsym.learning.protocols import Blame, Evidence, Teacher, TraceTeacher
+from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.network.canonical import Frozen
+from agentsym.network.network import Network
+
+
+class Blames(Frozen):
+    """The blame for each failing run of a step, in the order of the runs."""
+
+    runs: tuple[Blame, ...] = ()
+
+
+class Blamer(Protocol):
+    """Says for one failing run which nodes are to blame."""
+
+    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+        """Blame the nodes of one run; `turn` counts the steps."""
+        ...
+
+
+class TraceBlame:
+    """One call of the teacher on the whole run."""
+
+    def __init__(self, teacher: TraceTeacher) -> None:
+        self._teacher = teacher
+
+    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+        try:
+            return await self._teacher.blame(network, item.trajectory, item.loss)
+        except Unavailable:
+            raise
+        except ModelError as error:
+            return Blame(example_id=item.row.id, critiques={"": str(error)}, status="invalid")
+
+
+class NodeBlame:
+    """Back-propagation node by node: whoever gets advice is to blame for as much as the advice is severe."""
+
+    def __init__(self, teacher: Teacher, lr: float) -> None:
+        self._teacher, self._lr = teacher, lr
+
+    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+        gradients = await backward(self._teacher, network, item.trajectory, item.loss, lr=self._lr)
+        shares: dict[str, float] = {}
+        critiques: dict[str, str] = {}
+        for gradient in gradients:
+            if gradient.suggestions and not gradient.satisfied:
+                severity = max(suggestion.severity for suggestion in gradient.suggestions) / 3
+                shares[gradient.node] = max(severity, shares.get(gradient.node, 0.0))
+                advice = (suggestion.advice for suggestion in gradient.suggestions)
+                critiques[gradient.node] = "\n".join(dict.fromkeys([gradient.analysis, *advice]))
+        return Blame(example_id=item.row.id, shares=shares, critiques=critiques)
+
+
+class LastBlame:
+    """No call: the last node that ran is to blame, and the loss is the critique."""
+
+    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+        nodes = [step.node for step in item.trajectory.steps]
+        return _wholly(item, nodes[-1:])
+
+
+class TurnBlame:
+    """No call: the nodes take turns."""
+
+    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+        nodes = list(dict.fromkeys(step.node for step in item.trajectory.steps))
+        return _wholly(item, nodes[turn % len(nodes) :][:1] if nodes else [])
+
+
+class ShuffledBlame:
+    """Gives the shares and critiques of another blamer to the next node each: the ablation that shows their worth."""
+
+    def __init__(self, inner: Blamer) -> None:
+        self._inner = inner
+
+    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+        found = await self._inner.blame(network, item, turn)
+        nodes = list(dict.fromkeys(step.node for step in item.trajectory.steps))
+        if len(nodes) < 2:
+            return found
+        next_to = dict(zip(nodes, (*nodes[1:], nodes[0]), strict=True))
+        return found.model_copy(
+            update={
+                "shares": {next_to[node]: share for node, share in found.shares.items()},
+                "critiques": {next_to[node]: text for node, text in found.critiques.items()},
+            }
+        )
+
+
+def blamer(recipe: Recipe, teacher: Teacher, lr: float) -> Blamer:
+    """Return the recipe's way; a teacher that cannot judge whole runs is asked node by node."""
+    if recipe.blame == "last":
+        return LastBlame()
+    if recipe.blame == "turns":
+        return TurnBlame()
+    traces = isinstance(teacher, TraceTeacher) and recipe.blame != "nodes"
+    asking: Blamer = TraceBlame(teacher) if traces and isinstance(teacher, TraceTeacher) else NodeBlame(teacher, lr)
+    return ShuffledBlame(asking) if recipe.blame == "shuffled" else asking
+
+
+async def blamed(way: Blamer, network: Network, runs: Sequence[Evidence], turn: int) -> Blames:
+    """Blame all failing runs of a step, side by side."""
+    return Blames(runs=tuple(await together([way.blame(network, item, turn) for item in runs])))
+
+
+def _wholly(item: Evidence, nodes: Sequence[str]) -> Blame:
+    said = item.trajectory.error or item.loss.requirement or item.loss.text
+    return Blame(example_id=item.row.id, shares=dict.fromkeys(nodes, 1.0), critiques=dict.fromkeys(nodes, said))

@@ -1,0 +1,124 @@
+"""Changes: the edits of many answers as one list, without doubles and without two that contradict each other.
+
+A change is an `Update`: edits that are taken or dropped together, with the failures that they answer. Everything here
+keeps the order of the answers, so the same answers always make the same candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from agentsym.errors import NetworkError
+from agentsym.learning.merge import shorten
+from agentsym.learning.protocols import Update
+from agentsym.network.canonical import canonical_json
+from agentsym.network.edits import (
+    AddItem,
+    CreateTool,
+    DropItem,
+    Edit,
+    ImproveTool,
+    ReplaceItem,
+    SetParameter,
+    ValueEdit,
+)
+from agentsym.network.network import Network
+from agentsym.network.parameters import Code
+
+N = TypeVar("N", bound=Network)
+SHOWN = 300  # characters of an edit's text, where it is told
+
+
+def as_changes(network: Network, node: str, edits: Sequence[Edit], groups: Sequence[str]) -> tuple[Update, ...]:
+    """Part one answer into changes: each edit of a prompt or a number is one; code and structure belong together."""
+    apart = [edit for edit in edits if isinstance(edit, ValueEdit) and not _is_code(network, edit)]
+    whole = tuple(edit for edit in edits if edit not in apart)
+    parts: list[tuple[Edit, ...]] = [(edit,) for edit in apart]
+    return tuple(
+        Update(parameter=target(own[0]) or node, status="committed", edits=own, groups=tuple(groups))
+        for own in ([*parts, whole] if whole else parts)
+    )
+
+
+def merged(changes: Iterable[Update], weight: Mapping[str, int]) -> tuple[Update, ...]:
+    """Join equal changes, and of those that change the same thing keep the one for most rows.
+
+    Args:
+        changes: in the order of the answers.
+        weight: group → its number of rows.
+    """
+    distinct: dict[str, Update] = {}
+    for change in changes:
+        key = canonical_json([edit.model_dump(mode="json", exclude={"why"}) for edit in change.edits])
+        known = distinct.get(key)
+        groups = change.groups if known is None else tuple(dict.fromkeys((*known.groups, *change.groups)))
+        distinct[key] = (known or change).model_copy(update={"groups": groups})
+    taken: set[str] = set()
+    kept: set[str] = set()
+    heaviest = sorted(distinct, key=lambda key: -sum(weight.get(group, 0) for group in distinct[key].groups))
+    for key in heaviest:
+        places = {place for edit in distinct[key].edits if (place := _place(edit))}
+        if not places & taken:
+            kept.add(key)
+            taken |= places
+    return tuple(change for key, change in distinct.items() if key in kept)
+
+
+def applied(base: N, changes: Sequence[Update], which: Iterable[int]) -> tuple[N, tuple[int, ...]]:
+    """Apply changes one after the other; returns the candidate and the numbers of those that could be applied."""
+    candidate, done = base, []
+    for at in which:
+        try:
+            candidate = candidate.apply(changes[at].edits)
+        except NetworkError:
+            continue
+        done.append(at)
+    return candidate, tuple(done)
+
+
+def target(edit: Edit) -> str:
+    """Return the parameter, node or tool that an edit is about."""
+    for name in ("path", "tool", "node"):
+        value = getattr(edit, name, None)
+        if isinstance(value, str):
+            return value
+    inner = getattr(edit, "tool", None) or getattr(edit, "node", None)
+    return str(getattr(inner, "name", None) or getattr(inner, "id", "structure"))
+
+
+def told(change: Update) -> str:
+    """Say in one line what a change does, for those who must not propose it again."""
+    return "; ".join(_told(edit) for edit in change.edits)
+
+
+def _told(edit: Edit) -> str:
+    match edit:
+        case AddItem() | ReplaceItem():
+            item = edit.item.get("text", edit.item) if isinstance(edit.item, Mapping) else edit.item
+            return f"{edit.op} {edit.path}: {shorten(str(item), SHOWN)}"
+        case SetParameter():
+            return f"{edit.op} {edit.path}: {shorten(str(edit.value), SHOWN)}"
+        case CreateTool():
+            return f"{edit.op} {edit.tool.name}"
+        case _:
+            return shorten(canonical_json(edit.model_dump(mode="json", exclude={"why"}, exclude_defaults=True)), SHOWN)
+
+
+def _place(edit: Edit) -> str:
+    """Return what only one change of a step can have: a value, an item, a tool's text; "" for additions."""
+    match edit:
+        case SetParameter():
+            return edit.path
+        case ReplaceItem() | DropItem():
+            return f"{edit.path} {edit.id}"
+        case ImproveTool():
+            return f"{edit.tool} description"
+        case AddItem():
+            return ""
+        case _:
+            return "structure"
+
+
+def _is_code(network: Network, edit: Edit) -> bool:
+    return isinstance(edit, SetParameter) and isinstance(network.parameter(edit.path), Code)

@@ -1,0 +1,205 @@
+"""The two gates of a step: an edit must mend a failure that it answers, and break nothing that works.
+
+Both judge a list of changes, not a yes or no for all of it: what helps is kept, what does nothing is dropped, and what
+does harm is found by halving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from agentsym.learning.backward import together
+from agentsym.learning.gate import TIE, mean
+from agentsym.learning.loss import PERFECT
+from agentsym.learning.protocols import Row, Update
+from agentsym.learning.symbolic.changes import applied
+from agentsym.learning.symbolic.culprits import culprits
+from agentsym.learning.symbolic.mend import Case
+from agentsym.learning.symbolic.significance import lost, verdict
+from agentsym.learning.training import Training
+from agentsym.network.network import Network
+
+N = TypeVar("N", bound=Network)
+
+
+class Mended(NamedTuple):
+    """What the fix gate found: the changes that helped, and the scores of the failures with them.
+
+    Attributes:
+        kept: numbers of the changes.
+        scores: failure → its score with them, as the mean over the runs that were made.
+    """
+
+    kept: tuple[int, ...]
+    scores: dict[str, float]
+
+    def mends(self, case: Case) -> bool:
+        """Whether a failure scores higher with the changes."""
+        return self.scores.get(case.id, 0.0) > case.item.loss.score + TIE
+
+
+class FixGate(Generic[N]):
+    """Keeps the changes that mend a failure.
+
+    Args:
+        training: runs the rows.
+        joint: whether all changes are tried together first; else each alone.
+        most: how often a pair of base and candidate is run at most before a change counts as undecided.
+    """
+
+    def __init__(self, training: Training[N], *, joint: bool, most: int) -> None:
+        self._training, self._joint, self._most = training, joint, most
+
+    async def __call__(self, base: N, changes: Sequence[Update], cases: Sequence[Case]) -> Mended:
+        """Try the changes on the failures that they answer.
+
+        All new ones are tried together, since some help only with others. Where that mends nothing, one of them may
+        hide what the others do: then those of each failure are tried by themselves. A failure that needs changes of
+        several nodes is tried again with what was proposed for one of the nodes at an earlier step.
+        """
+        new = [at for at, change in enumerate(changes) if change.status == "committed" and not change.earlier]
+        if not self._joint:
+            return _joined(await together([self._try(base, changes, (at,), cases) for at in new]))
+        first = await self._try(base, changes, new, cases)
+        left = [case for case in cases if not first.mends(case)]
+        parts: dict[tuple[int, ...], Case] = {}
+        for case in left:
+            own = tuple(at for at in new if case.id in changes[at].groups)
+            if not first.kept and own and len(own) < len(new):
+                parts[own] = case
+            for mixed in _mixed(changes, own, case):
+                parts[mixed] = case
+        tried = await together([self._try(base, changes, which, [case]) for which, case in parts.items()])
+        once: dict[str, Mended] = {}
+        for found, case in zip(tried, parts.values(), strict=True):
+            if found.mends(case) and not (case.id in once and once[case.id].scores[case.id] >= found.scores[case.id]):
+                once[case.id] = found
+        return _joined([first, *once.values()])
+
+    async def best(self, base: N, changes: Sequence[Update], cases: Sequence[Case]) -> Mended:
+        """Try each change alone on all failures, and keep the one that mends most."""
+        tried = await together([self._try(base, changes, (at,), cases) for at in range(len(changes))])
+        helpful = [found for found in tried if found.kept]
+        return max(helpful, key=lambda found: mean(found.scores.values()), default=Mended((), {}))
+
+    async def _try(self, base: N, changes: Sequence[Update], which: Iterable[int], cases: Sequence[Case]) -> Mended:
+        """Run candidate and base on the failures until it is decided for each change whether it helps."""
+        candidate, open_ones = applied(base, changes, which)
+        answered = {group for at in open_ones for group in changes[at].groups}
+        concerned = [case for case in cases if case.id in answered]
+        runs: dict[str, list[tuple[float, float]]] = {case.id: [] for case in concerned}
+        kept: list[int] = []
+        for repeat in range(self._most):
+            rows = [c.item.row for c in concerned if any(c.id in changes[at].groups for at in open_ones)]
+            if not rows:
+                break
+            after = await self._training.run_once(candidate, rows, repeat)
+            before = {case.id: case.item.loss.score for case in concerned}
+            if self._most > 1:  # the failing run was chosen since it failed, so it says nothing of chance
+                before = await self._training.run_once(base, rows, self._most + 1 + repeat)
+            for row in rows:
+                runs[row.id].append((before[row.id], after[row.id]))
+            still = []
+            for at in open_ones:
+                pairs = [pair for group in changes[at].groups for pair in runs.get(group, ())]
+                match verdict(_better(pairs), _worse(pairs), len(pairs), repeat + 1, most=self._most):
+                    case "accept":
+                        kept.append(at)
+                    case "again":
+                        still.append(at)
+            open_ones = tuple(still)
+        scores = {group: mean(after for _, after in pairs) for group, pairs in runs.items() if pairs}
+        return Mended(tuple(sorted(kept)), scores)
+
+
+class RegressionGate(Generic[N]):
+    """Drops the changes that break rows that pass.
+
+    Args:
+        training: runs the rows.
+        most: how often a row is run at most before it counts as broken.
+    """
+
+    def __init__(self, training: Training[N], *, most: int) -> None:
+        self._training, self._most = training, most
+
+    async def __call__(
+        self, base: N, changes: Sequence[Update], kept: Sequence[int], rows: Sequence[Row]
+    ) -> tuple[int, ...]:
+        """Return the changes that can stay: with them, all rows that passed still pass."""
+        kept = tuple(kept)
+        while kept and rows:
+            broken = await self._broken(base, changes, kept, rows)
+            if not broken:
+                break
+
+            async def breaks(which: Sequence[int], broken: Sequence[Row] = broken) -> bool:
+                return bool(await self._broken(base, changes, which, broken))
+
+            harmful = await culprits(kept, breaks)
+            kept = tuple(at for at in kept if at not in harmful)
+        return kept
+
+    async def _broken(self, base: N, changes: Sequence[Update], which: Sequence[int], rows: Sequence[Row]) -> list[Row]:
+        """Return the rows that a candidate breaks; a row counts when most of its runs fail."""
+        candidate, _ = applied(base, changes, which)
+        failed: dict[str, list[bool]] = {row.id: [] for row in rows}
+        open_rows = list(rows)
+        broken: list[Row] = []
+        for repeat in range(self._most):
+            scores = await self._training.run_once(candidate, open_rows, repeat)
+            for row in open_rows:
+                failed[row.id].append(scores[row.id] < PERFECT)
+            again = []
+            for row in open_rows:
+                match lost(sum(failed[row.id]), len(failed[row.id]), most=self._most):
+                    case "lost":
+                        broken.append(row)
+                    case "again":
+                        again.append(row)
+            open_rows = again
+            if not open_rows:
+                break
+        return [row for row in rows if row in broken]
+
+
+def _mixed(changes: Sequence[Update], new: Sequence[int], case: Case) -> list[tuple[int, ...]]:
+    """Return the new changes of a failure with those of one node replaced by the earlier ones."""
+    earlier = [at for at, change in enumerate(changes) if change.earlier and case.id in change.groups]
+    nodes = dict.fromkeys(_node(changes[at]) for at in (*new, *earlier))
+    return [
+        tuple(sorted((*(at for at in new if _node(changes[at]) != node), *old)))
+        for node in nodes
+        if len(nodes) > 1 and (old := [at for at in earlier if _node(changes[at]) == node])
+    ]
+
+
+def _node(change: Update) -> str:
+    return change.parameter.rpartition("/")[0]
+
+
+def spread(rows: Iterable[Row], strata: Mapping[str, str], most: int) -> tuple[Row, ...]:
+    """Return at most so many rows: one of each stratum before a second of any."""
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(strata.get(row.id, ""), []).append(row)
+    ranked = [(rank, row) for own in parts.values() for rank, row in enumerate(own)]
+    return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0])[:most])
+
+
+def _joined(found: Sequence[Mended]) -> Mended:
+    """Join trials; of a failure that was tried in several the best score counts."""
+    scores: dict[str, float] = {}
+    for trial in found:
+        for group, score in trial.scores.items():
+            scores[group] = max(score, scores.get(group, 0.0))
+    return Mended(tuple(sorted({at for trial in found for at in trial.kept})), scores)
+
+
+def _better(pairs: Sequence[tuple[float, float]]) -> int:
+    return sum(after > before + TIE for before, after in pairs)
+
+
+def _worse(pairs: Sequence[tuple[float, float]]) -> int:
+    return sum(after < before - TIE for before, after in pairs)

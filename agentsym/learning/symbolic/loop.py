@@ -1,0 +1,372 @@
+"""The combined algorithm: look for failures, group them, blame, mend, try, and validate when there is a reason to.
+
+One step costs a gradient call and a few update calls for each group of failures, runs of one row a group at the gate,
+and a handful of rows that must not break; validation comes when train says that it is worth its price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from agentsym.learning.estimate import calls_per_example
+from agentsym.learning.gate import TIE, mean
+from agentsym.learning.loss import PERFECT
+from agentsym.learning.protocols import Decision, Evidence, Proposal, Row, Scores, Trial, Update
+from agentsym.learning.symbolic.blame import Blames, blamed, blamer
+from agentsym.learning.symbolic.changes import applied
+from agentsym.learning.symbolic.crossover import crossed, pairs
+from agentsym.learning.symbolic.gates import FixGate, Mended, RegressionGate, spread
+from agentsym.learning.symbolic.groups import Group, chosen, grouped, is_failing
+from agentsym.learning.symbolic.mend import Case, Mender
+from agentsym.learning.symbolic.pareto import parent
+from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.learning.symbolic.rng import draw
+from agentsym.learning.symbolic.state import SymbolicState
+from agentsym.learning.symbolic.validation import Validated, Validation, pooled
+from agentsym.learning.training import Training
+from agentsym.network.canonical import canonical_json
+from agentsym.network.network import Network
+
+N = TypeVar("N", bound=Network)
+TRIES = 2  # of a failure, before unseen rows are looked at
+
+
+class SymbolicAlgorithm(Generic[N]):
+    """Learns by the recipe.
+
+    Args:
+        training: what it works with.
+        recipe: the settings.
+    """
+
+    state = SymbolicState
+
+    def __init__(self, training: Training[N], recipe: Recipe) -> None:
+        self._training, self._recipe = training, recipe
+        self._settings, self._journal = training.settings, training.journal
+        parts = training.parts
+        self._gated = bool(parts.gate.looks_at)
+        self._blamer = blamer(recipe, parts.teacher, parts.lr)
+        self._mender = Mender(parts.teacher, recipe, self._settings.retries)
+        self._fix = FixGate(training, joint=recipe.joint, most=self._settings.repeats)
+        self._regression = RegressionGate(training, most=self._settings.repeats)
+        self._validation = Validation(training, parts.evaluator.concurrency)
+        self._rows = {row.id: row for row in training.sets.train}
+
+    def rows_at_first(self) -> int:
+        """Return the rows of the first look at train and of the baseline."""
+        batch = self._training.parts.sampler.batch(self._training.sets.train, 0)
+        return len(batch) + sum(map(len, self._training.held_out().values()))
+
+    async def begin(self) -> SymbolicState:
+        """Score the first version."""
+        baseline = await self._training.baseline()
+        version = self._training.agent.version
+        return SymbolicState(
+            head=version,
+            best=version,
+            best_score=mean(baseline.val.values()),
+            val=baseline.val,
+            must_pass=baseline.must_pass,
+            lr=self._training.parts.lr,
+            pool={version: baseline.val} if baseline.val else {},
+        )
+
+    def reason_to_stop(self, state: SymbolicState) -> str:
+        """Return that nothing fails any more, when all of train was looked at with the head."""
+        if state.clean >= len(self._training.sets.train) and not state.unvalidated:
+            return "nothing fails on train any more"
+        return ""
+
+    async def step(self, state: SymbolicState) -> SymbolicState:
+        """Answer some groups of failures; where none is known, look for some."""
+        state = state.model_copy(update={"step": state.step + 1, "failing": 0})
+        if self._stagnates(state) and (joined := self._crossed(state)) is not None:
+            return await self._validated(self._with_head(state, joined))
+        base = self._training.network(state.head)
+        rows = self._looked_at(state)
+        evidence = await self._journal.forward(state.step - 1, rows, lambda: self._training.evidence(base, rows))
+        self._training.watch(
+            "batch", {"step": state.step - 1, "rows": len(rows), "score": mean(e.loss.score for e in evidence)}
+        )
+        if self._training.unusable(base, evidence):
+            return state.model_copy(update={"failing": state.failing + 1, "scans": state.scans + 1})
+        state = self._after_look(state, evidence)
+        state, cases = await self._cases(state, base, evidence)
+        if not cases:
+            return await self._validated_if_due(state)
+        state, proposal = await self._proposed(state, base, cases)
+        state = await self._tried(state, base, proposal, cases)
+        return await self._validated_if_due(state)
+
+    async def finish(self, state: SymbolicState) -> SymbolicState:
+        """Validate what was accepted last."""
+        return self._training.checkpoint(await self._validated(state)) if state.unvalidated else state
+
+    # --- looking for failures
+
+    def _looked_at(self, state: SymbolicState) -> tuple[Row, ...]:
+        """Return the rows to run: those that stand for known failures, else the next rows of train."""
+        if self._knows_failures(state):
+            ids = [group.representative for group in chosen(state.groups, self._recipe.groups)]
+            return tuple(self._rows[row] for row in dict.fromkeys(ids))
+        return self._training.parts.sampler.batch(self._training.sets.train, state.scans)
+
+    def _knows_failures(self, state: SymbolicState) -> bool:
+        """Whether there are failures worth another try; where all were tried in vain, unseen rows come first."""
+        fresh = any(group.tried < TRIES for group in state.groups)
+        return fresh or (bool(state.groups) and state.seen >= len(self._training.sets.train))
+
+    def _after_look(self, state: SymbolicState, evidence: Sequence[Evidence]) -> SymbolicState:
+        """Take note of what passes and what fails with the head."""
+        passed = [item.row.id for item in evidence if not is_failing(item)]
+        failed = [item.row.id for item in evidence if is_failing(item)]
+        passing = [row for row in state.passing if row not in failed]
+        changes: dict[str, object] = {"passing": tuple(dict.fromkeys((*passing, *passed)))}
+        if self._knows_failures(state):  # what passes now was mended by what was accepted for another failure
+            groups = [group for group in state.groups if group.representative not in passed]
+            return state.model_copy(update={**changes, "groups": tuple(groups)})
+        left = [group for group in state.groups if not set(group.rows) & {*passed, *failed}]
+        changes |= {
+            "groups": (*left, *grouped(evidence, state.groups)),
+            "scans": state.scans + 1,
+            "seen": min(state.seen + len(evidence), len(self._training.sets.train)) if state.groups else len(evidence),
+            "clean": 0 if failed else state.clean + len(evidence),
+        }
+        looked = state.model_copy(update=changes)
+        return looked if state.scans else looked.model_copy(update={"validated_rate": looked.rate})
+
+    async def _cases(
+        self, state: SymbolicState, base: N, evidence: Sequence[Evidence]
+    ) -> tuple[SymbolicState, list[Case]]:
+        """Return the failures of this step with their blame; with a noisy student, those that fail twice."""
+        runs = {item.row.id: item for item in evidence if is_failing(item)}
+        groups = [group for group in chosen(state.groups, self._recipe.groups) if group.representative in runs]
+        if self._settings.repeats > 1 and groups:  # a noisy student fails now and then at what it can do
+            rows = [runs[group.representative].row for group in groups]
+            again = await self._training.run_once(base, rows, self._settings.repeats)
+            flaky = [group for group in groups if again[group.representative] >= PERFECT]
+            groups = [group for group in groups if group not in flaky]
+            state = state.model_copy(update={"groups": tuple(g for g in state.groups if g not in flaky)})
+        items = [runs[group.representative] for group in groups]
+        if not items:
+            return state, []
+        found = await self._journal.phase("blame", Blames, lambda: blamed(self._blamer, base, items, state.step - 1))
+        cases = zip(items, found.runs, groups, strict=True)
+        return state, [Case(item, blame, group) for item, blame, group in cases]
+
+    # --- proposing and trying
+
+    async def _proposed(self, state: SymbolicState, base: N, cases: Sequence[Case]) -> tuple[SymbolicState, Proposal]:
+        """Ask for changes of the blamed nodes; when those have stopped to help, for moves of the pipeline."""
+        said = [(node, text) for case in cases for node, text in case.blame.critiques.items()]
+
+        async def propose() -> Proposal:
+            if self._stagnates(state):
+                moves = await self._mender.redesign(base, cases, tried=state.tried("structure"))
+                if moves.updates:
+                    return moves
+            made = await self._mender.propose(base, cases, lr=state.lr, before=state.before, tried=state.tried)
+            return Proposal(updates=(*made.updates, *_earlier(state, cases)))
+
+        proposal = await self._journal.phase("proposal", Proposal, propose)
+        return state.model_copy(update={"momentum": state.momentum.after(said)}), proposal
+
+    def _stagnates(self, state: SymbolicState) -> bool:
+        """Whether it is the pipeline's turn: edits of nodes have failed for a while; then the two take turns."""
+        beyond = state.fruitless - self._recipe.stagnation
+        return beyond >= 0 and beyond % 2 == 0
+
+    async def _tried(self, state: SymbolicState, base: N, proposal: Proposal, cases: Sequence[Case]) -> SymbolicState:
+        """Let the gates keep what helps, and go on with that."""
+        committed = any(update.status == "committed" for update in proposal.updates)
+        groups = self._after_try(state.groups, cases, mended=())
+        if not committed:
+            return state.model_copy(
+                update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
+            )
+        trial = await self._journal.phase("gate", Trial, lambda: self._trial(state, base, proposal, cases))
+        edits = sum(len(proposal.updates[at].edits) for at in trial.kept or ())
+        self._training.watch("gate", {"step": state.step - 1, "decision": trial.decision, "edits": edits})
+        state = state.model_copy(
+            update={"history": state.remembering(proposal, trial), "pending": _pending(state, proposal, trial, cases)}
+        )
+        if not trial.decision.accept:
+            return state.model_copy(
+                update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
+            )
+        candidate, _ = applied(base, proposal.updates, trial.kept or ())
+        self._training.keep(candidate, parent=base.version)
+        mended = [row for row, score in trial.after.batch.items() if score >= PERFECT]
+        groups = self._after_try(state.groups, cases, mended)
+        return state.model_copy(
+            update={
+                "head": candidate.version,
+                "parents": {**state.parents, candidate.version: base.version},
+                "groups": groups,
+                "passing": tuple(dict.fromkeys((*state.passing, *mended))),
+                "clean": 0,
+                "accepted": state.accepted + 1,
+                "unvalidated": state.unvalidated + 1,
+                "fruitless": 0,
+                "stale": 0,
+            }
+        )
+
+    async def _trial(self, state: SymbolicState, base: N, proposal: Proposal, cases: Sequence[Case]) -> Trial:
+        """Try the changes: do they mend what they answer, and do they break what works?"""
+        changes = proposal.updates
+        before = {case.id: case.item.loss.score for case in cases}
+        kept = tuple(at for at, change in enumerate(changes) if change.status == "committed")
+        moves = all(changes[at].parameter == "structure" for at in kept)
+        mended = Mended(kept, before)
+        if self._gated and self._recipe.fix:
+            mended = await (self._fix.best if moves else self._fix)(base, changes, cases)
+        kept = mended.kept
+        if self._gated and self._recipe.regression:
+            helped = [case for case in cases if mended.scores.get(case.id, 0.0) >= PERFECT]
+            kept = await self._regression(base, changes, kept, self._must_hold(state, helped))
+        candidate, kept = applied(base, changes, kept)
+        answered = {group for at in kept for group in changes[at].groups}
+        after = {row: mended.scores.get(row, score) if row in answered else score for row, score in before.items()}
+        if dropped := {group for at in set(mended.kept) - set(kept) for group in changes[at].groups}:
+            rows = [case.item.row for case in cases if case.id in dropped & answered]
+            after |= await self._training.run_once(candidate, rows)  # what was dropped may have had its part in it
+            kept = tuple(at for at in kept if any(after[group] > before[group] + TIE for group in changes[at].groups))
+            candidate, kept = applied(base, changes, kept)
+        credit = {
+            at: sum(after[group] - before[group] for group in changes[at].groups if group in after) for at in kept
+        }
+        decision = _decided(kept, len(changes), before, after, gated=self._gated)
+        return Trial(
+            candidate=candidate.version,
+            before=Scores(batch=before),
+            after=Scores(batch=after),
+            decision=decision,
+            kept=kept,
+            credit=credit,
+        )
+
+    def _crossed(self, state: SymbolicState) -> N | None:
+        """Return two versions of the Pareto front joined, if that makes one that was not tried yet."""
+        training = self._training
+        for better, other, ancestor in pairs(state.pool, state.parents):
+            joined = crossed(*(training.network(version) for version in (better, other, ancestor)))
+            if joined is not None and joined.version not in state.parents:
+                training.keep(joined, parent=better)
+                return joined
+        return None
+
+    def _with_head(self, state: SymbolicState, head: N) -> SymbolicState:
+        """Go on with a version that came out of the pool; its failures have to be looked for."""
+        parents = {**state.parents, head.version: state.best}
+        return state.model_copy(
+            update={"head": head.version, "parents": parents, "groups": (), "passing": (), "clean": 0, "fruitless": 0}
+        )
+
+    def _must_hold(self, state: SymbolicState, helped: Sequence[Case]) -> tuple[Row, ...]:
+        """Return rows that pass now, of every kind of right answer, and then failures that the changes have mended."""
+        order = draw(self._settings.seed, state.step, "regression")
+        passing = [self._rows[row] for row in state.passing]
+        order.shuffle(passing)
+        strata = {row.id: canonical_json(row.expected) for row in passing}
+        return (*spread(passing, strata, self._recipe.regression), *(case.item.row for case in helped))[
+            : self._recipe.regression
+        ]
+
+    def _after_try(self, groups: Sequence[Group], cases: Sequence[Case], mended: Sequence[str]) -> tuple[Group, ...]:
+        """Return the groups that are left: without the mended ones, the tried ones with one try more."""
+        tried = {case.id for case in cases}
+        return tuple(
+            group.model_copy(update={"tried": group.tried + 1}) if group.representative in tried else group
+            for group in groups
+            if group.representative not in mended
+        )
+
+    # --- validation
+
+    async def _validated_if_due(self, state: SymbolicState) -> SymbolicState:
+        """Validate the head when train says that it is worth it."""
+        if not state.unvalidated:
+            return state
+        recipe, target = self._recipe, self._settings.target
+        gone = not state.groups
+        risen = state.rate >= (target if target is not None else state.validated_rate + recipe.rise) - TIE
+        late = state.unvalidated >= recipe.accepts and target is None
+        return await self._validated(state) if gone or risen or late or self._is_scarce() else state
+
+    def _is_scarce(self) -> bool:
+        """Whether the cap on calls leaves little more than one validation."""
+        budget = self._training.door.budget
+        if budget.max_calls is None:
+            return False
+        left = budget.max_calls - self._training.door.ledger.total().calls
+        return left < 2 * calls_per_example(self._training.agent) * len(self._validation.rows)
+
+    async def _validated(self, state: SymbolicState) -> SymbolicState:
+        """Validate the head; what is worse than the best version is given up."""
+        head = self._training.network(state.head)
+        state = state.model_copy(update={"unvalidated": 0, "validated_rate": state.rate})
+        if not (self._validation.rows or self._training.held_out()["must_pass"]):
+            return state.model_copy(update={"best": state.head, "best_score": state.rate})
+        before = Scores(val=state.val, must_pass=state.must_pass)
+        found = await self._journal.phase("validate", Validated, lambda: self._validation(head, before))
+        self._training.watch("validation", {"step": state.step - 1, "decision": found.decision})
+        changes: dict[str, object] = {}
+        if found.finished and found.val:
+            changes["pool"] = pooled(state.pool, state.head, found.val)
+        if found.decision.accept:
+            score = mean(found.val.values()) if found.val else state.rate
+            changes |= {"best": state.head, "best_score": score, "val": found.val, "must_pass": found.must_pass}
+        state = state.model_copy(update=changes)
+        return self._next_head(state, accepted=found.decision.accept)
+
+    def _next_head(self, state: SymbolicState, *, accepted: bool) -> SymbolicState:
+        """Choose what is learned on next; another version's failures have to be looked for anew."""
+        if not state.pool:
+            head = state.head if accepted else state.best
+        else:
+            chance = draw(self._settings.seed, state.step, "parent")
+            head = parent(state.pool, state.best, explore=self._recipe.explore, draw=chance)
+        if head == state.head:
+            return state
+        return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": 0})
+
+
+def _earlier(state: SymbolicState, cases: Sequence[Case]) -> list[Update]:
+    """Return what was proposed for these failures at their last try, and did not help by itself."""
+    return [
+        update.model_copy(update={"groups": (case.id,), "earlier": True})
+        for case in cases
+        for update in state.pending.get(case.group.key, ())
+    ]
+
+
+def _pending(
+    state: SymbolicState, proposal: Proposal, trial: Trial, cases: Sequence[Case]
+) -> dict[str, tuple[Update, ...]]:
+    """Return group → its last changes, where they were of several nodes and did not help: one of them may be right."""
+    pending = {key: updates for key, updates in state.pending.items() if key not in {case.group.key for case in cases}}
+    for case in cases:
+        new = [
+            update
+            for update in proposal.updates
+            if update.status == "committed" and not update.earlier and case.id in update.groups
+        ]
+        mended = trial.decision.accept and trial.after.batch[case.id] > trial.before.batch[case.id] + TIE
+        if not mended and len({update.parameter.rpartition("/")[0] for update in new}) > 1:
+            pending[case.group.key] = tuple(new)
+    return pending
+
+
+def _decided(
+    kept: Sequence[int], proposed: int, before: dict[str, float], after: dict[str, float], *, gated: bool
+) -> Decision:
+    """Put the gates' findings in words."""
+    old, new = mean(before.values()), mean(after.values())
+    if not kept:
+        return Decision(accept=False, reason="no edit mends a failure without harm", before=old, after=old)
+    mended = sum(after[row] > before[row] + TIE for row in before)
+    reason = f"{len(kept)} of {proposed} changes mend {mended} of {len(before)} failures" if gated else "no gate"
+    return Decision(accept=True, reason=reason, before=old, after=new)

@@ -1,0 +1,230 @@
+"""From blame to changes: each blamed node is mended for each group of failures, and the answers become one list.
+
+What comes out is legal, within the learning rate, and code has passed its tests; whether it helps, the gates decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from agentsym.errors import ModelError, NetworkError, Unavailable
+from agentsym.learning.backward import learnable_at, together
+from agentsym.learning.optimizers import limits
+from agentsym.learning.optimizers.code_check import check_code
+from agentsym.learning.protocols import (
+    Blame,
+    Evidence,
+    Proposal,
+    Redesign,
+    Repair,
+    Task,
+    Teacher,
+    TraceTeacher,
+    Update,
+)
+from agentsym.learning.symbolic.changes import as_changes, merged
+from agentsym.learning.symbolic.groups import Group
+from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.network.edits import Edit
+from agentsym.network.network import Network
+from agentsym.network.parameters import Choices, Examples, Rules
+from agentsym.network.records import Gradient, Suggestion
+
+Heard = Callable[[str], tuple[str, ...]]
+
+
+class Case(NamedTuple):
+    """One failure of a step: the run that stands for a group, who is to blame, and how many rows the group has."""
+
+    item: Evidence
+    blame: Blame
+    group: Group
+
+    @property
+    def id(self) -> str:
+        """The row's id, by which changes refer to the failure."""
+        return self.item.row.id
+
+
+class Mender:
+    """Asks for the changes of a step.
+
+    Args:
+        teacher: who writes them; one that cannot mend whole nodes is asked component by component.
+        recipe: how answers are shared among groups.
+        retries: how often an illegal answer is sent back.
+    """
+
+    def __init__(self, teacher: Teacher, recipe: Recipe, retries: int) -> None:
+        self._teacher, self._recipe, self._retries = teacher, recipe, retries
+
+    async def propose(
+        self, network: Network, cases: Sequence[Case], *, lr: float, before: Heard, tried: Heard
+    ) -> Proposal:
+        """Return all changes of a step, in the order of the cases and the nodes.
+
+        Args:
+            network: the version that failed.
+            cases: the failures.
+            lr: the learning rate.
+            before: node → what was said of it in earlier steps.
+            tried: node → edits of it that did not help.
+        """
+        tasks = [
+            Repair(
+                network=network,
+                node=node,
+                paths=tuple(paths),
+                evidence=tuple(case.item for case in own),
+                critiques=tuple(case.blame.critiques.get(node, "") for case in own),
+                lr=lr,
+                limits=tuple(
+                    dict.fromkeys(text for path in paths for text in limits.sentences(network.parameter(path), lr))
+                ),
+                before=before(node),
+                tried=tried(node),
+            )
+            for node, paths, own in self._repairs(network, cases)
+        ]
+        answers = await together([self._mended(task) for task in tasks])
+        weight = {case.id: len(case.group.rows) for case in cases}
+        taken = merged((change for answer in answers for change in answer if change.edits), weight)
+        refused = tuple(change for answer in answers for change in answer if not change.edits)
+        return Proposal(updates=(*taken, *refused))
+
+    async def redesign(self, network: Network, cases: Sequence[Case], *, tried: tuple[str, ...]) -> Proposal:
+        """Return independent moves of the pipeline, none that was tried before; each is a change of its own."""
+        if not isinstance(self._teacher, TraceTeacher) or not network.structure.learnable:
+            return Proposal()
+        critiques = dict.fromkeys(f"{node}: {text}" for case in cases for node, text in case.blame.critiques.items())
+        task = Redesign(
+            network=network,
+            evidence=tuple(case.item for case in cases),
+            critiques=tuple(critiques),
+            tried=tried,
+        )
+        drafts = [task.model_copy(update={"draw": draw}) for draw in range(self._recipe.drafts)]
+        answers = await together([self._redesigned(draft, self._teacher) for draft in drafts])
+        groups = tuple(case.id for case in cases)
+        moves = {
+            network.apply(edits).version: Update(parameter="structure", status="committed", edits=edits, groups=groups)
+            for edits in answers
+            if edits
+        }
+        return Proposal(updates=tuple(moves.values()))
+
+    def _repairs(self, network: Network, cases: Sequence[Case]) -> list[tuple[str, list[str], list[Case]]]:
+        """Return node, its learnable components and the failures that one answer is for.
+
+        A node whose components are lists gets an answer for each group, since items add up; where a component is one
+        text or one piece of code only one answer could be taken, so it is for all groups.
+        """
+        tasks: list[tuple[str, list[str], list[Case]]] = []
+        together_at: dict[str, list[Case]] = {}
+        for case in cases:
+            shares = case.blame.shares
+            threshold = self._recipe.threshold * max(shares.values(), default=0.0)
+            for node in sorted(shares, key=lambda node: (-shares[node], node)):
+                paths = list(learnable_at(network, node))
+                if not shares[node] or shares[node] < threshold or not paths:
+                    continue
+                if self._recipe.per == "group" and any(_is_list(network, path) for path in paths):
+                    tasks.append((node, paths, [case]))
+                else:
+                    together_at.setdefault(node, []).append(case)
+        return [*tasks, *((node, list(learnable_at(network, node)), own) for node, own in together_at.items())]
+
+    async def _mended(self, task: Repair) -> tuple[Update, ...]:
+        """Ask until the answer is legal; a task without a legal answer changes nothing."""
+        groups = tuple(item.row.id for item in task.evidence)
+        for _ in range(self._retries + 1):
+            try:
+                edits = await self._edits(task)
+                problems = await _problems(task.network, edits, task.lr)
+            except Unavailable:
+                raise
+            except (ModelError, NetworkError) as error:
+                problems = [str(error)]
+            if not problems:
+                if not edits:
+                    return (Update(parameter=task.node, status="kept", errors=task.errors, groups=groups),)
+                return as_changes(task.network, task.node, edits, groups)
+            task = task.model_copy(update={"errors": (*task.errors, "; ".join(problems))})
+        return (Update(parameter=task.node, status="discarded", errors=task.errors, groups=groups),)
+
+    async def _edits(self, task: Repair) -> tuple[Edit, ...]:
+        if isinstance(self._teacher, TraceTeacher):
+            return tuple(await self._teacher.mend(task))
+        return await _by_component(self._teacher, task)
+
+    async def _redesigned(self, task: Redesign, teacher: TraceTeacher) -> tuple[Edit, ...]:
+        for _ in range(self._retries + 1):
+            try:
+                edits = tuple(await teacher.redesign(task))
+                problems = await _problems(task.network, edits, None)
+            except Unavailable:
+                raise
+            except (ModelError, NetworkError) as error:
+                problems = [str(error)]
+            if not problems:
+                return edits
+            task = task.model_copy(update={"errors": (*task.errors, "; ".join(problems))})
+        return ()
+
+
+async def _problems(network: Network, edits: Sequence[Edit], lr: float | None) -> list[str]:
+    """Return what is wrong with an answer: the learning rate is exceeded, or code fails its tests.
+
+    Raises:
+        NetworkError: when the edits cannot be applied.
+    """
+    after = network.apply(edits)
+    problems = (
+        []
+        if lr is None
+        else [
+            problem
+            for path in network.parameters()
+            if path in after.parameters()
+            for problem in limits.violations(network, after, path, lr)
+        ]
+    )
+    return [*problems, *await check_code(network, after)]
+
+
+async def _by_component(teacher: Teacher, task: Repair) -> tuple[Edit, ...]:
+    """Ask a teacher that knows only the paper's questions: for each component, one after the other."""
+    evidence = tuple(
+        item.model_copy(update={"gradients": (_gradient(task, item, critique),)})
+        for item, critique in zip(task.evidence, task.critiques, strict=True)
+    )
+    edits: list[Edit] = []
+    for path in task.paths:
+        component = Task(
+            network=task.network,
+            node=task.node,
+            parameter=path,
+            evidence=evidence,
+            lr=task.lr,
+            limits=limits.sentences(task.network.parameter(path), task.lr),
+            errors=task.errors,
+        )
+        edits += await teacher.propose(component)
+    return tuple(edits)
+
+
+def _gradient(task: Repair, item: Evidence, critique: str) -> Gradient:
+    step = next((step.index for step in item.trajectory.steps if step.node == task.node), 0)
+    return Gradient(
+        example_id=item.row.id,
+        step=step,
+        node=task.node,
+        analysis=critique,
+        suggestions=tuple(Suggestion(parameter=path, advice=critique) for path in task.paths),
+        score=item.loss.score,
+    )
+
+
+def _is_list(network: Network, path: str) -> bool:
+    return isinstance(network.parameter(path), Rules | Examples | Choices)

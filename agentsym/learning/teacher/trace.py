@@ -1,0 +1,231 @@
+"""The requests of the combined algorithm: blame for a whole run, edits of one node, a move of the pipeline.
+
+They are short, since they are what a step costs beside running the agent: what is not there is not spoken of, and only
+operations that the form offers are explained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from agentsym.learning.merge import shorten
+from agentsym.learning.protocols import Redesign, Repair
+from agentsym.learning.teacher import views
+from agentsym.learning.teacher.operations import node_edits_form, structure_form
+from agentsym.learning.teacher.prompt_files import blocks
+from agentsym.learning.teacher.readers import PromptReader
+from agentsym.learning.teacher.replies import Form, schema_of
+from agentsym.network.network import Network
+from agentsym.network.nodes import PromptNode
+from agentsym.network.records import LossReport, Message, Step, Trajectory
+from agentsym.network.template import render
+
+COMPONENT_CHARS = 2_000
+RUN_CHARS = 6_000
+RUNS = 8  # failing runs that one request shows
+
+
+def blame_messages(
+    network: Network, trajectory: Trajectory, loss: LossReport, *, prompts: Path | None = None
+) -> tuple[Message, ...]:
+    """Render the request for the blame of one run: the agent, its components, the run and its judgement."""
+    parts = blocks("blame", prompts)
+    ran = dict.fromkeys(step.node for step in trajectory.steps)
+    tools = "\n\n".join(text for node in ran if (text := views.tools(network, node)))
+    values = {
+        "data": parts["data"],
+        "agent": views.agent(network),
+        "components": _components(network, [path for node in ran for path in _paths(network, node)], ()),
+        "tools": _section(parts, "tools", tools),
+        "run": views.quoted("run", _run(trajectory)),
+        "score": f"{loss.score:.2g}",
+        "judgement": views.quoted("judgement", _judgement(loss)),
+    }
+    return _messages(parts, values)
+
+
+def mend_form(repair: Repair, *, student: str, prompts: Path | None = None) -> Form:
+    """Return the form of a node's edits: what its components and its reader allow."""
+    return node_edits_form(repair.network, repair.node, _heeded(repair, student, prompts))
+
+
+def mend_messages(repair: Repair, *, student: str = "", prompts: Path | None = None) -> tuple[Message, ...]:
+    """Render the request for the edits of one node."""
+    network, parts = repair.network, blocks("mend", prompts)
+    reader = PromptReader(network, repair.node, student, prompts)
+    editable = _heeded(repair, student, prompts)
+    found, _ = views.node_at(network, repair.node)
+    kinds = dict.fromkeys(network.parameter(path).kind for path in editable)
+    how = [reader.section(kind, parts[f"how: {kind}"]) for kind in kinds if f"how: {kind}" in parts]
+    failures = [
+        render(
+            parts["failure"],
+            {
+                "record": views.quoted("failure", _visits(network, repair.node, item.trajectory, item.loss)),
+                "score": f"{item.loss.score:.2g}",
+                "critique": views.quoted("critique", shorten(critique or _judgement(item.loss), 1_000)),
+            },
+        )
+        for item, critique in list(zip(repair.evidence, repair.critiques, strict=True))[:RUNS]
+    ]
+    paths = [*editable, *(path for path in _paths(network, repair.node) if path not in editable)]
+    values = {
+        "who": render(parts["who"], {"who": _capital(reader.who)}) if isinstance(found, PromptNode) else "",
+        "how": "".join("\n" + text for text in how),
+        "operations": views.bullets(_operations(mend_form(repair, student=student, prompts=prompts))),
+        "node": views.node(network, repair.node),
+        "components": _components(network, paths, editable),
+        "tools": _section(parts, "tools", views.tools(network, repair.node)),
+        "failures": "\n\n".join(failures),
+        "before": _section(parts, "before", _quoted_list("critiques", repair.before)),
+        "tried": _section(parts, "tried", _quoted_list("tried", repair.tried)),
+        "limits": _section(parts, "limits", views.bullets(repair.limits)),
+        "errors": _section(parts, "errors", _quoted_list("errors", repair.errors)),
+    }
+    return _messages(parts, values)
+
+
+def redesign_messages(redesign: Redesign, *, prompts: Path | None = None) -> tuple[Message, ...]:
+    """Render the request for a move of the pipeline."""
+    network, parts = redesign.network, blocks("redesign", prompts)
+    failures = [
+        render(
+            parts["failure"],
+            {
+                "run": views.quoted("run", _run(item.trajectory)),
+                "score": f"{item.loss.score:.2g}",
+                "judgement": views.quoted("judgement", _judgement(item.loss)),
+            },
+        )
+        for item in redesign.evidence[:RUNS]
+    ]
+    values = {
+        "operations": views.bullets(_operations(structure_form(network))),
+        "agent": views.agent(network),
+        "pipeline": views.quoted("pipeline", pipeline(network)),
+        "failures": "\n\n".join(failures),
+        "critiques": _section(parts, "critiques", _quoted_list("critiques", redesign.critiques)),
+        "tried": _section(parts, "tried", _quoted_list("tried", redesign.tried)),
+        "draw": _section(parts, "draw", str(redesign.draw + 1)) if redesign.draw else "",
+        "errors": _section(parts, "errors", _quoted_list("errors", redesign.errors)),
+    }
+    return _messages(parts, values)
+
+
+def pipeline(network: Network) -> str:
+    """Write the pipeline as JSON: nodes with what they read and write, and edges with their conditions."""
+    nodes = [
+        {"id": node.id, "kind": node.kind, "reads": list(node.inputs), "writes": [field.name for field in node.output]}
+        for node in network.nodes
+    ]
+    edges = [edge.model_dump(mode="json", exclude_defaults=True) for edge in network.edges]
+    tools = [tool.name for tool in network.tools]
+    lines = [
+        f'"{name}": [\n' + ",\n".join(f"  {json.dumps(item)}" for item in items) + "\n]"
+        for name, items in (("nodes", nodes), ("edges", edges))
+        if items
+    ]
+    if tools:
+        lines.append(f'"tools": {json.dumps(tools)}')
+    return "{" + ",\n".join(lines) + "}"
+
+
+def _operations(form: Form) -> list[str]:
+    """Say which operations a form has, and which fields each of them."""
+    schema = schema_of(form)
+    item = schema["properties"]["edits"]["items"]
+    listed = []
+    for option in item.get("anyOf", [item]):
+        fields = schema["$defs"][option["$ref"].rpartition("/")[2]]["properties"]
+        op = fields["op"].get("const") or fields["op"]["enum"][0]
+        taken = ", ".join(f"`{name}`" for name in fields if name not in ("op", "why"))
+        listed.append(f"`{op}`: {taken}")
+    return listed
+
+
+def _heeded(repair: Repair, student: str, prompts: Path | None) -> list[str]:
+    """Return the components that whoever reads the node goes by."""
+    reader = PromptReader(repair.network, repair.node, student, prompts)
+    return list(reader.heeds({path: repair.network.parameter(path) for path in repair.paths}))
+
+
+def _paths(network: Network, node: str) -> list[str]:
+    return [path for path in network.parameters() if path.startswith(f"{node}/")]
+
+
+def _components(network: Network, paths: Sequence[str], editable: Sequence[str]) -> str:
+    """Quote components; empty ones that cannot be changed are left out."""
+    listed = []
+    for path in paths:
+        parameter = network.parameter(path)
+        if path not in editable and not parameter.content:
+            continue
+        head = f"`{path}`{views.bounds(parameter)}\n" if path in editable else ""
+        listed.append(head + views.quoted(path, shorten(views.value(parameter), COMPONENT_CHARS)))
+    return "\n".join(listed) or "(none)"
+
+
+def _run(trajectory: Trajectory) -> str:
+    """Write down a run; what a step was given is told only where no earlier line has told it."""
+    known = dict(trajectory.inputs)
+    lines = [f"input {name}: {_short(value)}" for name, value in trajectory.inputs.items()]
+    for step in trajectory.steps:
+        lines.append(f"step {step.index}, node {step.node}" + (f", visit {step.visit + 1}" if step.visit else ""))
+        lines += [f"  input {name}: {_short(value)}" for name, value in step.inputs.items() if known.get(name) != value]
+        lines += [f"  {line}" for line in _done(step)]
+        known |= step.output
+    lines += [f"the run failed: {trajectory.error}"] if trajectory.error else []
+    return shorten("\n".join(lines), RUN_CHARS)
+
+
+def _visits(network: Network, node: str, trajectory: Trajectory, loss: LossReport) -> str:
+    """Write down the visits of one node, with what it should have written where that is known."""
+    lines: list[str] = []
+    for step in trajectory.steps:
+        if step.node == node:
+            lines += [f"input {name}: {_short(value)}" for name, value in step.inputs.items()]
+            lines += _done(step)
+    lines += [f"expected {name}: {_short(value)}" for name, value in views.wanted(network, node, loss).items()]
+    return shorten("\n".join(lines), RUN_CHARS)
+
+
+def _done(step: Step) -> list[str]:
+    """Return what a step called, wrote and chose."""
+    calls = [
+        f"called {call.tool}: {_short(call.arguments)} -> {_short(call.error or call.result)}"
+        for call in step.tool_calls
+    ]
+    written = [f"output {name}: {_short(value)}" for name, value in step.output.items()]
+    chose = [f"went on to: {step.route}"] if step.route else []
+    return [*calls, *written, *chose, *([f"error: {step.error}"] if step.error else [])]
+
+
+def _judgement(loss: LossReport) -> str:
+    text = loss.requirement or loss.text
+    expected = [f"expected {name}: {_short(value)}" for name, value in (loss.expected or {}).items()]
+    missing = [line for line in expected if str(line.split(": ", 1)[1]) not in text]
+    return "\n".join([shorten(text, 2_000), *missing])
+
+
+def _short(value: object) -> str:
+    return shorten(views.line(value), 1_500)
+
+
+def _quoted_list(name: str, items: Sequence[str]) -> str:
+    return views.quoted(name, views.bullets(items)) if items else ""
+
+
+def _section(parts: Mapping[str, str], name: str, text: str) -> str:
+    """Return a section of the prompt, or nothing where there is nothing to put into it."""
+    return "\n\n" + render(parts[name], {name: text}).lstrip("\n") if text else ""
+
+
+def _messages(parts: Mapping[str, str], values: dict[str, str]) -> tuple[Message, ...]:
+    system, user = (render(parts[name], values).strip() for name in ("system", "user"))
+    return Message(role="system", content=system), Message(role="user", content=user)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
