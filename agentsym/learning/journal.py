@@ -17,6 +17,7 @@ from agentsym.models.ledger import Ledger
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 from agentsym.network.records import Gradient, LossReport
+from agentsym.store.events import as_stored
 from agentsym.store.store import Store
 
 F = TypeVar("F", bound=Frozen)
@@ -111,7 +112,7 @@ class Journal:
             return result.model_validate(self._pending.pop(kind)["value"])
         value = await compute()
         self.write(kind, value=value)
-        return value
+        return read_back(value)
 
     async def forward(
         self, step: int, rows: Sequence[Row], compute: Callable[[], Awaitable[tuple[Evidence, ...]]]
@@ -137,7 +138,9 @@ class Journal:
         ]
         losses = ("forward", {"step": step, "losses": [e.loss for e in evidence]})
         self._seq = self.store.append_many(self.run_id, [*runs, losses], expect_seq=self._seq)
-        return evidence
+        return tuple(
+            e.model_copy(update={"trajectory": read_back(e.trajectory), "loss": read_back(e.loss)}) for e in evidence
+        )
 
     def version(self, network: Network, parent: str | None) -> None:
         """Write down a version, unless it is known."""
@@ -145,6 +148,14 @@ class Journal:
             content = network.model_dump(mode="json", exclude_defaults=True)
             self.write("version", hash=network.version, parent=parent, content=content)
             self._versions[network.version] = ""
+
+
+def read_back(value: F) -> F:
+    """Return a value as a resumed run reads it from the events; a run that goes on without a stop must know no other.
+
+    A table's rows come back in another order, and a mean over them differs in its last digit.
+    """
+    return type(value).model_validate(as_stored(value))
 
 
 def _same(run_id: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -155,7 +155,8 @@ class Trainer(Generic[N]):
         """Train, and return the run.
 
         A cap that is reached ends the run with the best version so far (`run.status == "budget"`); an interrupt or an
-        error is written down and raised, and the run can be resumed.
+        error is written down and raised, and the run can be resumed. Caps on calls, tokens and dollars are of the whole
+        run: what it has used before it is resumed counts.
 
         Raises:
             UsageError: the caps cannot pay the first step (nothing was sent), or the run to resume is not there, or
@@ -174,6 +175,8 @@ class Trainer(Generic[N]):
     def _open(self, store: Store, resume: str | None) -> tuple[Training[N], Algorithm[Any], State | None]:
         """Begin or reopen the journal, and make the algorithm that writes it."""
         journal = Journal(store, new_run_id() if resume is None else resume)
+        door = self.parts.door
+        door.answers = journal.answers
         training = Training(self.agent, self.sets, self.parts, self.settings, self._metric, self.watch, journal)
         algorithm = self.parts.algorithm(training)
         state: State | None = None
@@ -181,7 +184,8 @@ class Trainer(Generic[N]):
             self._require_first_step(algorithm.rows_at_first())
             journal.begin(self.agent.name, self._config())
         else:
-            state, self.parts.door.ledger = journal.reopen(self._config(), algorithm.state)
+            state, door.ledger = journal.reopen(self._config(), algorithm.state)
+            door.budget.count(door.ledger.total())
         self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
         return training, algorithm, state
 

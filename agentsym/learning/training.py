@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from agentsym.learning.evaluation import score_table
-from agentsym.learning.journal import Baseline, Journal
+from agentsym.learning.journal import Baseline, Journal, read_back
 from agentsym.learning.metrics import Watched
 from agentsym.learning.parts import Parts
 from agentsym.learning.protocols import Evidence, Row
@@ -180,7 +180,7 @@ class Training(Generic[N]):
             summary |= {"val_after": state.best_score} if state.step else {"val_before": state.best_score}
         self.journal.write("checkpoint", state=state, ledger=self.door.ledger.to_json(), summary=summary)
         self.watch("checkpoint", {"state": state, "usage": self.door.ledger.total()})
-        return state
+        return read_back(state)
 
     def spent(self) -> dict[str, Any]:
         """Return what the run has used so far."""

@@ -92,11 +92,8 @@ def _said(code: Code, tool: Tool, old: Tool | None) -> Iterator[str]:
 
 
 def arguments_of(code: Code) -> list[Argument]:
-    """Return the arguments of a function in their order; none where the source cannot be read."""
-    function = _functions(code.value).get(code.entry)
-    if function is None:
-        return []
-    args = function.args
+    """Return the arguments of a legal agent's learned function, in their order."""
+    args = _functions(code.value)[code.entry].args
     plain = [*args.posonlyargs, *args.args]
     needed = len(plain) - len(args.defaults)
     named = zip(args.kwonlyargs, args.kw_defaults, strict=True)
@@ -108,7 +105,7 @@ def arguments_of(code: Code) -> list[Argument]:
 
 
 def _functions(source: str) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Return the functions at the top of a module; of equal names the last one counts, as in Python."""
+    """Return the functions at the top of a module, none where it is no Python; of equal names the last one counts."""
     try:
         body: Sequence[ast.stmt] = ast.parse(source).body
     except (SyntaxError, ValueError):

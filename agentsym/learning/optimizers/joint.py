@@ -37,7 +37,7 @@ class JointOptimizer:
         lr: float,
         history: Mapping[str, Sequence[Tried]],
     ) -> Proposal:
-        """Return the updates of prompts, tools and pipeline in this order, with at most floor(4·lr) structural edits."""
+        """Return the updates of prompts, tools and pipeline, in this order; at most floor(4·lr) are structural."""
         prompts = await self._prompts.propose(network, evidence, lr=lr, history=history)
         work = network.apply(prompts.edits)
         tools = await self._tools.propose(work, evidence, lr=lr, history=history)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agentsym.errors import ModelError, Unavailable
+from agentsym.errors import ModelError
 from agentsym.learning.merge import merge
 from agentsym.learning.optimizers import limits
-from agentsym.learning.optimizers.tool import tried
+from agentsym.learning.optimizers.attempt import answered, attempt
 from agentsym.learning.protocols import Evidence, Proposal, Teacher, Tried, Update
 from agentsym.learning.tasks import PipelineTask, PipelineTeacher
-from agentsym.network.edits import Edit
 from agentsym.network.network import Network
 
 PLACE = "structure"
@@ -65,23 +64,14 @@ class PipelineOptimizer:
             history=tuple(history.get(PLACE, ())),
         )
         for _ in range(self.retries + 1):
-            answer = await _ask(teacher, task)
-            _, problems = await tried(network, answer, lr, spent)
-            if not problems and not isinstance(answer, ModelError):
+            answer = await answered(teacher.rewire(task))
+            _, error = await attempt(network, answer, lr=lr, spent=spent)
+            if not error and not isinstance(answer, ModelError):
                 known = Update(parameter=PLACE, status="kept", errors=task.errors)
-                committed = {"status": "committed", "edits": tuple(answer)}
+                committed = {"status": "committed", "edits": answer}
                 return _proposal(known.model_copy(update=committed) if answer else known)
-            task = task.model_copy(update={"errors": (*task.errors, "; ".join(problems))})
+            task = task.model_copy(update={"errors": (*task.errors, error)})
         return _proposal(Update(parameter=PLACE, status="discarded", errors=task.errors))
-
-
-async def _ask(teacher: PipelineTeacher, task: PipelineTask) -> Sequence[Edit] | ModelError:
-    try:
-        return await teacher.rewire(task)
-    except Unavailable:
-        raise
-    except ModelError as error:
-        return error
 
 
 def _proposal(update: Update) -> Proposal:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from agentsym.errors import ModelError, NetworkError, Unavailable
+from agentsym.errors import ModelError, Unavailable
 from agentsym.learning.backward import together
 from agentsym.learning.merge import merge
 from agentsym.learning.optimizers import limits
-from agentsym.learning.optimizers.code_check import check_code
+from agentsym.learning.optimizers.attempt import answered, attempt
 from agentsym.learning.protocols import Evidence, Proposal, Teacher, Tried, Update
 from agentsym.learning.tasks import ToolDecision, ToolTask, ToolTeacher
 from agentsym.learning.teacher.tool_requests import decisions_at, paths_of
@@ -21,7 +21,7 @@ from agentsym.network.edits import Edit
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode
 
-_TOO_MANY = "the learning rate {lr:.2g} allows {most} tools to be made or deleted in one step; this was one more"
+_TOO_MANY = "at a learning rate of {lr:.2g} one step makes or deletes tools {most} times at most; this was once more"
 
 
 class _Decided(NamedTuple):
@@ -63,8 +63,8 @@ class ToolOptimizer:
         found_fault = {node for node, merged in merge(ordered).items() if merged.items}
         asked = [
             ToolTask(network=network, node=node, evidence=ordered, lr=lr, history=tuple(history.get(node, ())))
-            for node in _nodes(network)
-            if node in found_fault and decisions_at(network, node)
+            for node in choosing(network)
+            if node in found_fault
         ]
         decided = await together([self._decide(teacher, task) for task in asked])
         updates = [
@@ -93,30 +93,31 @@ class ToolOptimizer:
         lr: float,
         history: Mapping[str, Sequence[Tried]],
     ) -> list[Update]:
-        """Ask for the edits of each decision; all of them speak of the same base, each has its own attempts."""
+        """Ask for the edits of each decision; all of them speak of the same base, each has its own attempts.
+
+        The updates stand in the order in which their edits apply: one that needed another attempt comes later.
+        """
         pending: dict[int, _Doing] = {}
-        done: dict[int, Update] = {}
+        done: list[Update] = []
         for at, (task, decision) in enumerate(_distinct(decided)):
             doing = _Doing(_with_limits(task, decision, lr, history), decision)
             if doing.moves and sum(other.moves for other in pending.values()) >= limits.moves_allowed(lr):
-                done[at] = doing.ended("discarded", errors=(_TOO_MANY.format(lr=lr, most=limits.moves_allowed(lr)),))
+                done.append(doing.again(_TOO_MANY.format(lr=lr, most=limits.moves_allowed(lr))).ended("discarded"))
             else:
                 pending[at] = doing
         work = network
         for _ in range(self.retries + 1):
             asked = list(pending.items())
-            answers = await together([_ask(teacher, doing) for _, doing in asked])
+            answers = await together([answered(teacher.change_tool(*doing)) for _, doing in asked])
             for (at, doing), answer in zip(asked, answers, strict=True):
-                spent = sum(limits.moves(update.edits) for update in done.values())
-                candidate, problems = await tried(work, answer, lr, spent)
-                if problems:
-                    pending[at] = doing.again("; ".join(problems))
+                spent = sum(limits.moves(update.edits) for update in done)
+                work, error = await attempt(work, answer, lr=lr, spent=spent)
+                if error or isinstance(answer, ModelError):
+                    pending[at] = doing.again(error)
                 else:
-                    edits = () if isinstance(answer, ModelError) else tuple(answer)
-                    work, done[at] = candidate, doing.ended("committed" if edits else "kept", edits)
+                    done.append(doing.ended("committed" if answer else "kept", answer))
                     del pending[at]
-        done |= {at: doing.ended("discarded") for at, doing in pending.items()}
-        return [done[at] for at in sorted(done)]
+        return [*done, *(doing.ended("discarded") for doing in pending.values())]
 
 
 class _Doing(NamedTuple):
@@ -134,51 +135,15 @@ class _Doing(NamedTuple):
         """Return it with one more error."""
         return self._replace(task=self.task.model_copy(update={"errors": (*self.task.errors, error)}))
 
-    def ended(
-        self,
-        status: Literal["committed", "kept", "discarded"],
-        edits: tuple[Edit, ...] = (),
-        errors: Iterable[str] = (),
-    ) -> Update:
+    def ended(self, status: Literal["committed", "kept", "discarded"], edits: tuple[Edit, ...] = ()) -> Update:
         """Return what became of it."""
         place = self.decision.target or self.task.node
-        return Update(parameter=place, status=status, edits=edits, errors=(*self.task.errors, *errors))
+        return Update(parameter=place, status=status, edits=edits, errors=self.task.errors)
 
 
-async def tried(work: Network, answer: Sequence[Edit] | ModelError, lr: float, spent: int) -> tuple[Network, list[str]]:
-    """Apply one answer to the work so far and check it; returns the network, and what is wrong with the answer.
-
-    Args:
-        work: what earlier answers have made of the base.
-        answer: the edits, or why there are none.
-        lr: the learning rate.
-        spent: structural operations that earlier answers of the step have done.
-    """
-    if isinstance(answer, ModelError):
-        return work, [str(answer)]
-    try:
-        candidate = work.apply(answer)
-    except NetworkError as error:
-        return work, [str(error)]
-    left = max(0, limits.moves_allowed(lr) - spent)
-    problems = [
-        problem
-        for path in work.parameters()
-        if path in candidate.parameters()
-        for problem in limits.violations(work, candidate, path, lr)
-    ]
-    if (asked := limits.moves(answer)) > left:
-        problems.append(f"{asked} structural operations, the learning rate {lr:.2g} leaves {left} in this step")
-    return candidate, problems or await check_code(work, candidate)
-
-
-async def _ask(teacher: ToolTeacher, doing: _Doing) -> Sequence[Edit] | ModelError:
-    try:
-        return await teacher.change_tool(doing.task, doing.decision)
-    except Unavailable:
-        raise
-    except ModelError as error:
-        return error
+def choosing(network: Network) -> tuple[str, ...]:
+    """Return the nodes at whose tools there is anything to decide, in the order in which they are asked for."""
+    return tuple(node for node in _nodes(network) if decisions_at(network, node))
 
 
 def _distinct(decided: Iterable[_Decided]) -> Iterator[tuple[ToolTask, ToolDecision]]:

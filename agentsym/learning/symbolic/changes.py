@@ -41,28 +41,42 @@ def as_changes(network: Network, node: str, edits: Sequence[Edit], groups: Seque
     )
 
 
-def merged(changes: Iterable[Update], weight: Mapping[str, int]) -> tuple[Update, ...]:
-    """Join equal changes, and of those that change the same thing keep the one for most rows.
-
-    Args:
-        changes: in the order of the answers.
-        weight: group → its number of rows.
-    """
+def merged(changes: Iterable[Update]) -> tuple[Update, ...]:
+    """Join equal changes: one that answers several groups is for all of them."""
     distinct: dict[str, Update] = {}
     for change in changes:
         key = canonical_json([edit.model_dump(mode="json", exclude={"why"}) for edit in change.edits])
         known = distinct.get(key)
         groups = change.groups if known is None else tuple(dict.fromkeys((*known.groups, *change.groups)))
         distinct[key] = (known or change).model_copy(update={"groups": groups})
+    return tuple(distinct.values())
+
+
+def compatible(
+    changes: Sequence[Update], which: Iterable[int], weight: Mapping[str, int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Part changes into those that go together, and alternatives to some of them.
+
+    Of changes of the same thing (a text, an item, a piece of code, the pipeline) the one for most rows comes first.
+
+    Args:
+        changes: all of them.
+        which: numbers of those that are parted.
+        weight: group → its number of rows.
+    """
+    heavy = sorted(which, key=lambda at: (-sum(weight.get(group, 0) for group in changes[at].groups), at))
     taken: set[str] = set()
-    kept: set[str] = set()
-    heaviest = sorted(distinct, key=lambda key: -sum(weight.get(group, 0) for group in distinct[key].groups))
-    for key in heaviest:
-        places = {place for edit in distinct[key].edits if (place := _place(edit))}
-        if not places & taken:
-            kept.add(key)
-            taken |= places
-    return tuple(change for key, change in distinct.items() if key in kept)
+    first: list[int] = []
+    for at in heavy:
+        if not places(changes[at]) & taken:
+            first.append(at)
+            taken |= places(changes[at])
+    return tuple(sorted(first)), tuple(at for at in heavy if at not in first)
+
+
+def places(change: Update) -> set[str]:
+    """Return what only one change of a step can have: a value, an item, a tool's text, the pipeline; not additions."""
+    return {place for edit in change.edits if (place := _place(edit))}
 
 
 def applied(base: N, changes: Sequence[Update], which: Iterable[int]) -> tuple[N, tuple[int, ...]]:
@@ -106,7 +120,6 @@ def _told(edit: Edit) -> str:
 
 
 def _place(edit: Edit) -> str:
-    """Return what only one change of a step can have: a value, an item, a tool's text; "" for additions."""
     match edit:
         case SetParameter():
             return edit.path

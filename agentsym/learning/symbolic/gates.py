@@ -6,14 +6,14 @@ does harm is found by halving.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from agentsym.learning.backward import together
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.protocols import Row, Update
-from agentsym.learning.symbolic.changes import applied
+from agentsym.learning.symbolic.changes import applied, compatible, places
 from agentsym.learning.symbolic.culprits import culprits
 from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.symbolic.significance import lost, verdict
@@ -21,6 +21,7 @@ from agentsym.learning.training import Training
 from agentsym.network.network import Network
 
 N = TypeVar("N", bound=Network)
+ALTERNATIVES = 8  # changes of the same things that are tried beside the first ones
 
 
 class Mended(NamedTuple):
@@ -54,34 +55,38 @@ class FixGate(Generic[N]):
     async def __call__(self, base: N, changes: Sequence[Update], cases: Sequence[Case]) -> Mended:
         """Try the changes on the failures that they answer.
 
-        All new ones are tried together, since some help only with others. Where that mends nothing, one of them may
-        hide what the others do: then those of each failure are tried by themselves. A failure that needs changes of
-        several nodes is tried again with what was proposed for one of the nodes at an earlier step.
+        All new ones are tried together, since some help only with others; where several would change the same thing,
+        each of them takes its turn, and the one that mends most stays. Where that mends nothing, one change may hide
+        what the others do: then those of each failure are tried by themselves. A failure that needs changes of several
+        nodes is tried again with what was proposed for one of the nodes at an earlier step.
         """
         new = [at for at, change in enumerate(changes) if change.status == "committed" and not change.earlier]
         if not self._joint:
             return _joined(await together([self._try(base, changes, (at,), cases) for at in new]))
-        first = await self._try(base, changes, new, cases)
-        left = [case for case in cases if not first.mends(case)]
-        parts: dict[tuple[int, ...], Case] = {}
-        for case in left:
-            own = tuple(at for at in new if case.id in changes[at].groups)
-            if not first.kept and own and len(own) < len(new):
-                parts[own] = case
-            for mixed in _mixed(changes, own, case):
-                parts[mixed] = case
-        tried = await together([self._try(base, changes, which, [case]) for which, case in parts.items()])
+        union, alternatives = compatible(changes, new, {case.id: len(case.group.rows) for case in cases})
+        unions = [union, *(_with(changes, union, at) for at in alternatives[:ALTERNATIVES])]
+        tried = await together([self._try(base, changes, which, cases) for which in unions])
+        best = max(tried, key=lambda found: mean(found.scores.get(case.id, case.item.loss.score) for case in cases))
+        union = unions[tried.index(best)]
+        left = [case for case in cases if not best.mends(case)]
+        parts = dict(self._parts(changes, union, left, alone=not best.kept))
+        again = await together([self._try(base, changes, which, [case]) for which, case in parts.items()])
         once: dict[str, Mended] = {}
-        for found, case in zip(tried, parts.values(), strict=True):
+        for found, case in zip(again, parts.values(), strict=True):
             if found.mends(case) and not (case.id in once and once[case.id].scores[case.id] >= found.scores[case.id]):
                 once[case.id] = found
-        return _joined([first, *once.values()])
+        return _joined([best, *once.values()])
 
-    async def best(self, base: N, changes: Sequence[Update], cases: Sequence[Case]) -> Mended:
-        """Try each change alone on all failures, and keep the one that mends most."""
-        tried = await together([self._try(base, changes, (at,), cases) for at in range(len(changes))])
-        helpful = [found for found in tried if found.kept]
-        return max(helpful, key=lambda found: mean(found.scores.values()), default=Mended((), {}))
+    def _parts(
+        self, changes: Sequence[Update], union: Sequence[int], left: Sequence[Case], *, alone: bool
+    ) -> Iterator[tuple[tuple[int, ...], Case]]:
+        """Yield what is tried for each failure that is left: its own changes alone, and mixed with earlier ones."""
+        for case in left:
+            own = tuple(at for at in union if case.id in changes[at].groups)
+            if alone and own and len(own) < len(union):
+                yield own, case
+            for mixed in _mixed(changes, own, case):
+                yield mixed, case
 
     async def _try(self, base: N, changes: Sequence[Update], which: Iterable[int], cases: Sequence[Case]) -> Mended:
         """Run candidate and base on the failures until it is decided for each change whether it helps."""
@@ -162,6 +167,11 @@ class RegressionGate(Generic[N]):
             if not open_rows:
                 break
         return [row for row in rows if row in broken]
+
+
+def _with(changes: Sequence[Update], union: Sequence[int], at: int) -> tuple[int, ...]:
+    """Return a union with one change in the place of those that change the same thing."""
+    return tuple(sorted((*(other for other in union if not places(changes[other]) & places(changes[at])), at)))
 
 
 def _mixed(changes: Sequence[Update], new: Sequence[int], case: Case) -> list[tuple[int, ...]]:

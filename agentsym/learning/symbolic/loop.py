@@ -219,10 +219,9 @@ class SymbolicAlgorithm(Generic[N]):
         changes = proposal.updates
         before = {case.id: case.item.loss.score for case in cases}
         kept = tuple(at for at, change in enumerate(changes) if change.status == "committed")
-        moves = all(changes[at].parameter == "structure" for at in kept)
         mended = Mended(kept, before)
         if self._gated and self._recipe.fix:
-            mended = await (self._fix.best if moves else self._fix)(base, changes, cases)
+            mended = await self._fix(base, changes, cases)
         kept = mended.kept
         if self._gated and self._recipe.regression:
             helped = [case for case in cases if mended.scores.get(case.id, 0.0) >= PERFECT]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from agentsym.errors import ModelError, NetworkError, Unavailable
-from agentsym.learning.backward import learnable_at, together
+from agentsym.learning.backward import together
 from agentsym.learning.optimizers import limits
 from agentsym.learning.optimizers.code_check import check_code
 from agentsym.learning.protocols import (
@@ -26,6 +26,7 @@ from agentsym.learning.protocols import (
 from agentsym.learning.symbolic.changes import as_changes, merged
 from agentsym.learning.symbolic.groups import Group
 from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.learning.teacher.operations import editable_at
 from agentsym.network.edits import Edit
 from agentsym.network.network import Network
 from agentsym.network.parameters import Choices, Examples, Rules
@@ -88,8 +89,7 @@ class Mender:
             for node, paths, own in self._repairs(network, cases)
         ]
         answers = await together([self._mended(task) for task in tasks])
-        weight = {case.id: len(case.group.rows) for case in cases}
-        taken = merged((change for answer in answers for change in answer if change.edits), weight)
+        taken = merged(change for answer in answers for change in answer if change.edits)
         refused = tuple(change for answer in answers for change in answer if not change.edits)
         return Proposal(updates=(*taken, *refused))
 
@@ -117,8 +117,9 @@ class Mender:
     def _repairs(self, network: Network, cases: Sequence[Case]) -> list[tuple[str, list[str], list[Case]]]:
         """Return node, its learnable components and the failures that one answer is for.
 
-        A node whose components are lists gets an answer for each group, since items add up; where a component is one
-        text or one piece of code only one answer could be taken, so it is for all groups.
+        A node whose components are lists gets an answer for each group, since items add up. Where a component is one
+        text or one piece of code only one answer can be taken, so each is for all groups, and there are several drafts,
+        each of which begins with another group.
         """
         tasks: list[tuple[str, list[str], list[Case]]] = []
         together_at: dict[str, list[Case]] = {}
@@ -126,14 +127,18 @@ class Mender:
             shares = case.blame.shares
             threshold = self._recipe.threshold * max(shares.values(), default=0.0)
             for node in sorted(shares, key=lambda node: (-shares[node], node)):
-                paths = list(learnable_at(network, node))
+                paths = list(editable_at(network, node))
                 if not shares[node] or shares[node] < threshold or not paths:
                     continue
                 if self._recipe.per == "group" and any(_is_list(network, path) for path in paths):
                     tasks.append((node, paths, [case]))
                 else:
                     together_at.setdefault(node, []).append(case)
-        return [*tasks, *((node, list(learnable_at(network, node)), own) for node, own in together_at.items())]
+        for node, own in together_at.items():
+            drafts = min(len(own), self._recipe.drafts) if self._recipe.per == "group" else 1
+            paths = list(editable_at(network, node))
+            tasks += [(node, paths, [*own[draft:], *own[:draft]]) for draft in range(drafts)]
+        return tasks
 
     async def _mended(self, task: Repair) -> tuple[Update, ...]:
         """Ask until the answer is legal; a task without a legal answer changes nothing."""

@@ -33,7 +33,7 @@ class Recipe(Frozen):
         accepts: validate after so many accepted steps at the latest.
         explore: how often learning goes on from another version of the Pareto front than the best one.
         stagnation: steps in a row without an accepted edit, after which the pipeline itself is changed.
-        drafts: moves of the pipeline that are asked for at a time.
+        drafts: answers that are asked for at a time where only one can be taken: of a text, of code, of the pipeline.
     """
 
     name: str = "symbolic"

@@ -15,8 +15,8 @@ from agentsym.learning.loss import from_ten
 from agentsym.learning.merge import MergedGradient, merge, shorten
 from agentsym.learning.protocols import Blame, Redesign, Repair, Row, Task, Verdict
 from agentsym.learning.tasks import PipelineTask, ToolDecision, ToolTask
-from agentsym.learning.teacher import pipeline_requests, tool_requests, views
-from agentsym.learning.teacher.operations import structure_form
+from agentsym.learning.teacher import pipeline_requests, tool_requests, trace, views
+from agentsym.learning.teacher.operations import edits_of, structure_form
 from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import (
@@ -204,8 +204,6 @@ class LLMTeacher:
 
     async def blame(self, network: Network, trajectory: Trajectory, loss: LossReport) -> Blame:
         """Say which nodes of a failing run are to blame; its status is `invalid` if no answer is legal."""
-        from agentsym.learning.teacher import trace  # TEMP
-
         nodes = list(dict.fromkeys(step.node for step in trajectory.steps))
         messages = trace.blame_messages(network, trajectory, loss, prompts=self.prompts)
         request = _request(messages, blame_form(nodes), self.temperature_gradient)
@@ -217,8 +215,9 @@ class LLMTeacher:
             raise
         except ModelError as error:
             return Blame(example_id=loss.example_id, critiques={"": str(error)}, status="invalid")
+        reply: Any = answer.value
         found: dict[str, tuple[float, str]] = {}
-        for item in answer.value.nodes:
+        for item in reply.nodes:
             if item.blame > found.get(item.node, (0.0, ""))[0]:
                 found[item.node] = item.blame, item.critique
         return Blame(
@@ -233,16 +232,14 @@ class LLMTeacher:
         Raises:
             OutputError: when the answer is malformed or its edits cannot be applied to `repair.network`.
         """
-        from agentsym.learning.teacher import trace  # TEMP
-
         form = trace.mend_form(repair, student=self.student, prompts=self.prompts)
-        messages = trace.mend_messages(repair, student=self.student, prompts=self.prompts)
+        if form is None:
+            return ()
+        messages = trace.mend_messages(repair, form, student=self.student, prompts=self.prompts)
         return await self._edits(repair.network, form, messages, repair.node)
 
     async def redesign(self, redesign: Redesign) -> Sequence[Edit]:
         """Write one move of the pipeline, in exactly one call; raises as `mend` does."""
-        from agentsym.learning.teacher import trace  # TEMP
-
         messages = trace.redesign_messages(redesign, prompts=self.prompts)
         return await self._edits(redesign.network, structure_form(redesign.network), messages, "")
 
@@ -272,8 +269,6 @@ class LLMTeacher:
         return await self._edits(task.network, structure_form(task.network), messages, "")
 
     async def _edits(self, network: Network, form: Form, messages: tuple[Message, ...], node: str) -> tuple[Edit, ...]:
-        from agentsym.learning.teacher.operations import edits_of  # TEMP
-
         request = _request(messages, form, self.temperature_optimizer)
 
         def parse(text: str) -> tuple[Edit, ...]:

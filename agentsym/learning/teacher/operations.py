@@ -66,8 +66,8 @@ def node_edits_form(network: Network, node: str, paths: Sequence[str]) -> Form:
 def component_operations(network: Network, paths: Sequence[str]) -> list[Form]:
     """Return the operations on the values of components."""
     found = {path: network.parameter(path) for path in paths}
-    described = [tool for tool in network.tools if f"{tool.name}/description" in found]
-    texts = [path for path in _of(found, Text) if path not in {f"{tool.name}/description" for tool in described}]
+    read = {f"{tool.name}/description": tool for tool in network.tools if f"{tool.name}/description" in found}
+    texts = [path for path in _of(found, Text) if path not in read]
     rules, choices, examples = _of(found, Rules), _of(found, Choices), _of(found, Examples)
     options: list[Form] = []
     if texts:
@@ -81,7 +81,7 @@ def component_operations(network: Network, paths: Sequence[str]) -> list[Form]:
     options += _example_operations(network, examples)
     options += _each("set_number", _of(found, Number), lambda _, item: {"value": _between(item.low, item.high)})
     options += _each("set_option", _of(found, Option), lambda _, item: {"value": one_of(item.options)})
-    options += [_improve_tool(tool, at) for at, tool in enumerate(described)]
+    options += [_improve_tool(tool, at) for at, tool in enumerate(read.values())]
     if code := _of(found, Code):
         options.append(_operation("rewrite_code", list(code), source=str))
     return options

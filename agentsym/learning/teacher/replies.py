@@ -133,7 +133,7 @@ def edits_reply(options: Sequence[Form], most: int | None = None) -> Form:
     by_op: dict[str, list[Form]] = {}
     for option in options:
         by_op.setdefault(get_args(option.model_fields["op"].annotation)[0], []).append(option)
-    edit = told_apart([told_apart(forms, _place_of(forms[0])) for forms in by_op.values()], "op")
+    edit: Any = told_apart([told_apart(forms, _place_of(forms[0])) for forms in by_op.values()], "op")
     return make_form("EditsReply", Frozen, analysis=str, edits=(tuple[edit, ...], Bounded(max_length=most)))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, model_validator
+from pydantic import Field as Bounded
 
 from agentsym.errors import NetworkError, UsageError
 from agentsym.learning.teacher.replies import Form, Operation, edits_reply, make_form, one_of
@@ -161,7 +162,7 @@ def _pipeline(network: Network, prompts: Sequence[str]) -> list[Form]:
             on_edge=(Annotated[_list_of(_Place), AfterValidator(_two)] | None, None),
             after=(_Place | None, None),
             before=(_Place | None, None),
-            max_visits=(int | None, None),
+            max_visits=(Annotated[int, Bounded(ge=1)] | None, None),
         ),
         _operation("add_edge", source=_Place, target=_Place, when=(_When | None, None)),
         *(
@@ -260,7 +261,7 @@ def _added_node(network: Network, reply: Any) -> Edit:
         output=output,
         tools=reply.tools or (),
         description=reply.description,
-        max_visits=1 if reply.max_visits is None else reply.max_visits,
+        max_visits=reply.max_visits or 1,
     )
     return AddNode(node=node, on_edge=reply.on_edge, after=reply.after, before=reply.before, why=reply.why)
 

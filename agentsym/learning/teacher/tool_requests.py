@@ -6,7 +6,7 @@ operation (paper, section 3.4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def decision_messages(task: ToolTask, *, prompts: Path | None = None) -> tuple[M
             "tools": tool_views.tools(shown.items()) or parts["no tools"],
             "others": section(parts, "others", tool_views.others(network, shown)),
             "findings": _findings(task),
-            "calls": section(parts, "calls", _calls(task, list(shown))),
+            "calls": section(parts, "calls", _calls(task, shown)),
             "history": section(parts, "history", listed("history", map(str, task.history))),
             "errors": section(parts, "errors", listed("errors", task.errors)),
         },
@@ -118,7 +118,7 @@ def change_messages(task: ToolTask, decision: ToolDecision, *, prompts: Path | N
             "others": section(parts, "others", tool_views.others(network, shown)),
             "reason": views.quoted("reason", decision.reason),
             "findings": _findings(task),
-            "calls": section(parts, "calls", _calls(task, list(shown))),
+            "calls": section(parts, "calls", _calls(task, shown)),
             "limits": views.bullets(limits),
             "history": section(parts, "history", listed("history", map(str, task.history))),
             "errors": section(parts, "errors", listed("errors", task.errors)),
@@ -131,7 +131,6 @@ def _findings(task: ToolTask) -> str:
     return f"{views.summary(merged)}\n{tool_views.findings(merged)}"
 
 
-def _calls(task: ToolTask, shown: Sequence[str]) -> str:
-    known = tool_views.targets(task.network, task.node)
-    listed = (tool_views.calls(task.network, task.evidence, path, known[path].name) for path in shown)
+def _calls(task: ToolTask, shown: Iterable[str]) -> str:
+    listed = (tool_views.calls(task.network, task.evidence, task.node, path) for path in shown)
     return "\n".join(text for text in listed if text)

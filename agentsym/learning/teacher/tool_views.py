@@ -5,7 +5,7 @@ Code is never shortened, since it is rewritten as a whole; calls are, the worst 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import MergedGradient, bounded, shorten
@@ -65,16 +65,24 @@ def others(network: Network, shown: Iterable[str]) -> str:
     return views.bullets(listed)
 
 
-def calls(network: Network, evidence: Sequence[Evidence], path: str, name: str) -> str:
+def calls(network: Network, evidence: Sequence[Evidence], node: str, path: str) -> str:
     """List calls of a tool with arguments and result or error, and the score of their run; the worst runs first.
 
     Args:
         network: the network.
         evidence: the batch.
-        path: the tool's path, which is a tool node's own.
-        name: the name by which calls are recorded.
+        node: a node that has the tool.
+        path: the tool's path; calls by other nodes of the same agent are listed too, where there can be any.
     """
-    made = [(item, step, call) for item in evidence for step, call in _calls_in(item.trajectory.steps, path, name)]
+    name, own = targets(network, node)[path].name, path == node
+    made = [
+        (item, step, call)
+        for item in evidence
+        for step in item.trajectory.steps
+        if step.node == node or (not own and step.node.rpartition("/")[0] == node.rpartition("/")[0])
+        for call in step.tool_calls
+        if call.tool == name
+    ]
     told = [(item.loss.score, item.row.id, _call(network, item, step, call)) for item, step, call in made]
     wrong = sorted(each for each in told if each[0] < PERFECT)
     right = sorted(each for each in told if each[0] >= PERFECT)
@@ -90,14 +98,6 @@ def findings(merged: MergedGradient) -> str:
         advice = [f"  advice for `{each.parameter}`: {views.line(each.advice)}" for each in item.suggestions]
         listed.append("\n".join([f"score {item.score:.2f}{often}: {views.line(item.analysis)}", *advice]))
     return views.quoted(f"findings {merged.node}", views.bullets(listed)) if listed else ""
-
-
-def _calls_in(steps: Iterable[Step], path: str, name: str) -> Iterator[tuple[Step, ToolCall]]:
-    """Yield the calls of a tool: by its own node, or by a prompt node of the same agent."""
-    around = path.rpartition("/")[0]
-    for step in steps:
-        near = step.node == path or step.node.rpartition("/")[0] == around
-        yield from ((step, call) for call in step.tool_calls if near and call.tool == name)
 
 
 def _call(network: Network, item: Evidence, step: Step, call: ToolCall) -> str:

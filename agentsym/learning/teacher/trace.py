@@ -7,18 +7,21 @@ operations that the form offers are explained.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from agentsym.errors import UsageError
 from agentsym.learning.merge import shorten
 from agentsym.learning.protocols import Redesign, Repair
 from agentsym.learning.teacher import views
-from agentsym.learning.teacher.operations import node_edits_form, structure_form
+from agentsym.learning.teacher.operations import described, node_edits_form, structure_form
 from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.learning.teacher.readers import PromptReader
-from agentsym.learning.teacher.replies import Form, schema_of
+from agentsym.learning.teacher.replies import Form
+from agentsym.learning.teacher.requests import listed, messages, section
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
+from agentsym.network.parameters import Code
 from agentsym.network.records import LossReport, Message, Step, Trajectory
 from agentsym.network.template import render
 
@@ -38,21 +41,26 @@ def blame_messages(
         "data": parts["data"],
         "agent": views.agent(network),
         "components": _components(network, [path for node in ran for path in _paths(network, node)], ()),
-        "tools": _section(parts, "tools", tools),
+        "tools": section(parts, "tools", tools),
         "run": views.quoted("run", _run(trajectory)),
         "score": f"{loss.score:.2g}",
         "judgement": views.quoted("judgement", _judgement(loss)),
     }
-    return _messages(parts, values)
+    return messages(parts, values)
 
 
-def mend_form(repair: Repair, *, student: str, prompts: Path | None = None) -> Form:
-    """Return the form of a node's edits: what its components and its reader allow."""
-    return node_edits_form(repair.network, repair.node, _heeded(repair, student, prompts))
+def mend_form(repair: Repair, *, student: str, prompts: Path | None = None) -> Form | None:
+    """Return the form of a node's edits: what its components and its reader allow; None where that is nothing."""
+    try:
+        return node_edits_form(repair.network, repair.node, _heeded(repair, student, prompts))
+    except UsageError:
+        return None
 
 
-def mend_messages(repair: Repair, *, student: str = "", prompts: Path | None = None) -> tuple[Message, ...]:
-    """Render the request for the edits of one node."""
+def mend_messages(
+    repair: Repair, form: Form, *, student: str = "", prompts: Path | None = None
+) -> tuple[Message, ...]:
+    """Render the request for the edits of one node, in the form that `mend_form` gave."""
     network, parts = repair.network, blocks("mend", prompts)
     reader = PromptReader(network, repair.node, student, prompts)
     editable = _heeded(repair, student, prompts)
@@ -74,17 +82,17 @@ def mend_messages(repair: Repair, *, student: str = "", prompts: Path | None = N
     values = {
         "who": render(parts["who"], {"who": _capital(reader.who)}) if isinstance(found, PromptNode) else "",
         "how": "".join("\n" + text for text in how),
-        "operations": views.bullets(_operations(mend_form(repair, student=student, prompts=prompts))),
+        "operations": views.bullets(described(form)),
         "node": views.node(network, repair.node),
         "components": _components(network, paths, editable),
-        "tools": _section(parts, "tools", views.tools(network, repair.node)),
+        "tools": section(parts, "tools", views.tools(network, repair.node)),
         "failures": "\n\n".join(failures),
-        "before": _section(parts, "before", _quoted_list("critiques", repair.before)),
-        "tried": _section(parts, "tried", _quoted_list("tried", repair.tried)),
-        "limits": _section(parts, "limits", views.bullets(repair.limits)),
-        "errors": _section(parts, "errors", _quoted_list("errors", repair.errors)),
+        "before": section(parts, "before", listed("critiques", repair.before)),
+        "tried": section(parts, "tried", listed("tried", repair.tried)),
+        "limits": section(parts, "limits", views.bullets(repair.limits)),
+        "errors": section(parts, "errors", listed("errors", repair.errors)),
     }
-    return _messages(parts, values)
+    return messages(parts, values)
 
 
 def redesign_messages(redesign: Redesign, *, prompts: Path | None = None) -> tuple[Message, ...]:
@@ -102,16 +110,16 @@ def redesign_messages(redesign: Redesign, *, prompts: Path | None = None) -> tup
         for item in redesign.evidence[:RUNS]
     ]
     values = {
-        "operations": views.bullets(_operations(structure_form(network))),
+        "operations": views.bullets(described(structure_form(network))),
         "agent": views.agent(network),
         "pipeline": views.quoted("pipeline", pipeline(network)),
         "failures": "\n\n".join(failures),
-        "critiques": _section(parts, "critiques", _quoted_list("critiques", redesign.critiques)),
-        "tried": _section(parts, "tried", _quoted_list("tried", redesign.tried)),
-        "draw": _section(parts, "draw", str(redesign.draw + 1)) if redesign.draw else "",
-        "errors": _section(parts, "errors", _quoted_list("errors", redesign.errors)),
+        "critiques": section(parts, "critiques", listed("critiques", redesign.critiques)),
+        "tried": section(parts, "tried", listed("tried", redesign.tried)),
+        "draw": section(parts, "draw", str(redesign.draw + 1)) if redesign.draw else "",
+        "errors": section(parts, "errors", listed("errors", redesign.errors)),
     }
-    return _messages(parts, values)
+    return messages(parts, values)
 
 
 def pipeline(network: Network) -> str:
@@ -132,19 +140,6 @@ def pipeline(network: Network) -> str:
     return "{" + ",\n".join(lines) + "}"
 
 
-def _operations(form: Form) -> list[str]:
-    """Say which operations a form has, and which fields each of them."""
-    schema = schema_of(form)
-    item = schema["properties"]["edits"]["items"]
-    listed = []
-    for option in item.get("anyOf", [item]):
-        fields = schema["$defs"][option["$ref"].rpartition("/")[2]]["properties"]
-        op = fields["op"].get("const") or fields["op"]["enum"][0]
-        taken = ", ".join(f"`{name}`" for name in fields if name not in ("op", "why"))
-        listed.append(f"`{op}`: {taken}")
-    return listed
-
-
 def _heeded(repair: Repair, student: str, prompts: Path | None) -> list[str]:
     """Return the components that whoever reads the node goes by."""
     reader = PromptReader(repair.network, repair.node, student, prompts)
@@ -157,14 +152,15 @@ def _paths(network: Network, node: str) -> list[str]:
 
 def _components(network: Network, paths: Sequence[str], editable: Sequence[str]) -> str:
     """Quote components; empty ones that cannot be changed are left out."""
-    listed = []
+    shown = []
     for path in paths:
         parameter = network.parameter(path)
         if path not in editable and not parameter.content:
             continue
         head = f"`{path}`{views.bounds(parameter)}\n" if path in editable else ""
-        listed.append(head + views.quoted(path, shorten(views.value(parameter), COMPONENT_CHARS)))
-    return "\n".join(listed) or "(none)"
+        most = COMPONENT_CHARS if not isinstance(parameter, Code) or path not in editable else parameter.max_chars
+        shown.append(head + views.quoted(path, shorten(views.value(parameter), most)))
+    return "\n".join(shown) or "(none)"
 
 
 def _run(trajectory: Trajectory) -> str:
@@ -211,20 +207,6 @@ def _judgement(loss: LossReport) -> str:
 
 def _short(value: object) -> str:
     return shorten(views.line(value), 1_500)
-
-
-def _quoted_list(name: str, items: Sequence[str]) -> str:
-    return views.quoted(name, views.bullets(items)) if items else ""
-
-
-def _section(parts: Mapping[str, str], name: str, text: str) -> str:
-    """Return a section of the prompt, or nothing where there is nothing to put into it."""
-    return "\n\n" + render(parts[name], {name: text}).lstrip("\n") if text else ""
-
-
-def _messages(parts: Mapping[str, str], values: dict[str, str]) -> tuple[Message, ...]:
-    system, user = (render(parts[name], values).strip() for name in ("system", "user"))
-    return Message(role="system", content=system), Message(role="user", content=user)
 
 
 def _capital(text: str) -> str:
