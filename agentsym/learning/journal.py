@@ -153,7 +153,7 @@ class Journal:
 def read_back(value: F) -> F:
     """Return a value as a resumed run reads it from the events; a run that goes on without a stop must know no other.
 
-    A table's rows come back in another order, and a mean over them differs in its last digit.
+    A date of the user's, for one, comes back as a text.
     """
     return type(value).model_validate(as_stored(value))
 

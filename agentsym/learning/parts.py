@@ -13,7 +13,7 @@ from agentsym.errors import UsageError
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.gate import gate_named
 from agentsym.learning.metrics import Metric
-from agentsym.learning.optimizers.prompt import PromptOptimizer
+from agentsym.learning.optimizers.joint import JointOptimizer
 from agentsym.learning.protocols import Gate, Optimizer, Sampler, Teacher
 from agentsym.learning.sampler import EpochSampler
 from agentsym.learning.sets import Sets
@@ -145,5 +145,5 @@ def _optimizer(
     if isinstance(optimizer, str) and optimizer not in OPTIMIZERS:
         raise UsageError(f"there is no optimizer {optimizer!r}; there are: {', '.join(OPTIMIZERS)}")
     if optimizer == PAPER or (whole and isinstance(optimizer, str | Recipe)):
-        return PromptOptimizer(teacher, retries=settings.retries)
+        return JointOptimizer(teacher, retries=settings.retries)
     return recipe_named(optimizer) if isinstance(optimizer, str) else optimizer

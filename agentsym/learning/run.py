@@ -23,7 +23,17 @@ from agentsym.network.revive import revive
 from agentsym.store.store import Store
 
 N = TypeVar("N", bound=Network)
-TOLD_BY = ("run", "baseline", "forward", "proposal", "gate", "validate", "checkpoint", "test", "stop")  # the trajectories are many
+TOLD_BY = (
+    "run",
+    "baseline",
+    "forward",
+    "proposal",
+    "gate",
+    "validate",
+    "checkpoint",
+    "test",
+    "stop",
+)  # the trajectories are many
 
 
 class Tested(Frozen):

@@ -1,7 +1,7 @@
 """Saving an agent as text that a person can read, diff and review, and loading it again.
 
-A folder holds `agent.yaml` and, for code that is learned, `tools/*.py`; what is loaded has the version that was
-saved, unless a person has changed a file in between.
+A folder holds `agent.yaml` and, for code that is learned, `tools/*.py` with its tests in `tools/*_test.py`; what is
+loaded has the version that was saved, unless a person has changed a file in between.
 """
 
 from __future__ import annotations

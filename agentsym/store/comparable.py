@@ -68,11 +68,11 @@ def _without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _renamed(value: Any, run_id: str) -> Any:
-    """Return a copy in which every text calls the run by the same name."""
+    """Return a copy with sorted keys in which every text calls the run by the same name."""
     if isinstance(value, str):
         return value.replace(run_id, RUN)
     if isinstance(value, list):
         return [_renamed(item, run_id) for item in value]
     if isinstance(value, dict):
-        return {name: _renamed(item, run_id) for name, item in value.items()}
+        return {name: _renamed(item, run_id) for name, item in sorted(value.items())}
     return value

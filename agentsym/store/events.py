@@ -63,10 +63,11 @@ class Texts:
 
 
 def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:
-    """Return the canonical JSON of an event's data, its long texts moved to `texts`.
+    """Return the JSON of an event's data, its long texts moved to `texts`.
 
-    Keys are sorted. Models may stand in it as they are; a value that JSON does not know is written as its
-    `repr`, a float that is not finite as a string, so that storing never fails a run that was paid for.
+    Keys keep their order, since what a resumed run reads back may be shown to a model. Models may stand in it as they
+    are; a value that JSON does not know is written as its `repr`, a float that is not finite as a string, so that
+    storing never fails a run that was paid for.
 
     Raises:
         StoreError: the data lacks what its kind must have.
@@ -78,6 +79,11 @@ def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:
         raise StoreError(f"an event {kind!r} needs {error.args[0]!r} in its data") from error
     except ValidationError as error:
         raise StoreError(f"an event {kind!r} cannot hold this: {error}") from error
+
+
+def as_stored(value: Any) -> Any:
+    """Return a value as it is read back from an event: plain JSON."""
+    return json.loads(_json(value))
 
 
 def pack_trajectory(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
@@ -146,7 +152,6 @@ def _json(value: Any) -> str:
 def _dump(value: Any, *, ensure_ascii: bool = False) -> str:
     return json.dumps(
         value,
-        sort_keys=True,
         separators=(",", ":"),
         ensure_ascii=ensure_ascii,
         allow_nan=False,

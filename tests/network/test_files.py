@@ -141,6 +141,37 @@ def test_learned_code_lies_in_its_own_file_with_author_and_hash(tmp_path: Path) 
     assert "author: learned" in (learned.save(tmp_path / "y") / "agent.yaml").read_text("utf-8")
 
 
+TESTED = Code(SOURCE, entry="calc", tests="def test_calc():\n    assert calc('a') == 'A'\n")
+
+
+def test_tests_lie_beside_the_code_and_come_back_with_it(tmp_path: Path) -> None:
+    network = chain().with_parameter("calc/code", TESTED)
+    folder = network.save(tmp_path / "x")
+    assert (folder / "tools/calc_test.py").read_text("utf-8") == TESTED.tests
+    assert Network.load(folder) == network
+    chain().save(folder)
+    assert not (folder / "tools/calc_test.py").exists() and Network.load(folder).version == chain().version
+
+
+def test_only_tests_that_are_there_are_part_of_the_version() -> None:
+    assert "tests" not in str(chain().content())
+    assert chain().with_parameter("calc/code", TESTED).version != chain().version
+    assert TESTED.hash == Code(SOURCE, entry="calc").hash
+
+
+def test_tests_that_a_person_has_changed_warn(tmp_path: Path) -> None:
+    folder = chain().with_parameter("calc/code", TESTED).save(tmp_path / "x")
+    (folder / "tools/calc_test.py").write_text("def test_other(): pass\n", "utf-8")
+    with pytest.warns(UserWarning, match=r"calc/code: tools/calc_test\.py has changed since the agent was saved"):
+        changed = Network.load(folder)
+    assert changed.parameter("calc/code").tests.startswith("def test_other")  # type: ignore[attr-defined]
+
+
+def test_a_tool_that_is_called_like_the_tests_of_another_has_a_file_of_its_own(tmp_path: Path) -> None:
+    network = chain().replace(tools=(calc(), calc("calc_test"))).with_parameter("calc/code", TESTED)
+    assert Network.load(network.save(tmp_path / "x")) == network
+
+
 def test_two_tools_never_share_a_file(tmp_path: Path) -> None:
     network = chain().replace(tools=(calc(), calc("CALC").model_copy(update={"timeout_s": 1.0})))
     other = network.with_parameter("CALC/code", Code("def calc(question): return 1", entry="calc"))

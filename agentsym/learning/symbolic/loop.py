@@ -6,7 +6,7 @@ and a handful of rows that must not break; validation comes when train says that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 from agentsym.learning.estimate import calls_per_example
@@ -70,6 +70,8 @@ class SymbolicAlgorithm(Generic[N]):
             val=baseline.val,
             must_pass=baseline.must_pass,
             lr=self._training.parts.lr,
+            sound=version,
+            sound_val=baseline.val,
             pool={version: baseline.val} if baseline.val else {},
         )
 
@@ -83,7 +85,7 @@ class SymbolicAlgorithm(Generic[N]):
         """Answer some groups of failures; where none is known, look for some."""
         state = state.model_copy(update={"step": state.step + 1, "failing": 0})
         if self._stagnates(state) and (joined := self._crossed(state)) is not None:
-            return await self._validated(self._with_head(state, joined))
+            return await self._validated(self._with_head(state, joined, parent=state.best))
         base = self._training.network(state.head)
         rows = self._looked_at(state)
         evidence = await self._journal.forward(state.step - 1, rows, lambda: self._training.evidence(base, rows))
@@ -208,7 +210,7 @@ class SymbolicAlgorithm(Generic[N]):
                 "passing": tuple(dict.fromkeys((*state.passing, *mended))),
                 "clean": 0,
                 "accepted": state.accepted + 1,
-                "unvalidated": state.unvalidated + 1,
+                "since": (*state.since, *(proposal.updates[at] for at in trial.kept or ())),
                 "fruitless": 0,
                 "stale": 0,
             }
@@ -257,9 +259,9 @@ class SymbolicAlgorithm(Generic[N]):
                 return joined
         return None
 
-    def _with_head(self, state: SymbolicState, head: N) -> SymbolicState:
-        """Go on with a version that came out of the pool; its failures have to be looked for."""
-        parents = {**state.parents, head.version: state.best}
+    def _with_head(self, state: SymbolicState, head: N, *, parent: str) -> SymbolicState:
+        """Go on with a version that was made of others; its failures have to be looked for."""
+        parents = {**state.parents, head.version: parent}
         return state.model_copy(
             update={"head": head.version, "parents": parents, "groups": (), "passing": (), "clean": 0, "fruitless": 0}
         )
@@ -292,8 +294,9 @@ class SymbolicAlgorithm(Generic[N]):
         recipe, target = self._recipe, self._settings.target
         gone = not state.groups
         risen = state.rate >= (target if target is not None else state.validated_rate + recipe.rise) - TIE
-        late = state.unvalidated >= recipe.accepts and target is None
-        return await self._validated(state) if gone or risen or late or self._is_scarce() else state
+        late = state.accepted - state.validated_accepts >= recipe.accepts and target is None
+        stuck = state.fruitless >= recipe.stagnation  # validation may tell what was accepted wrongly
+        return await self._validated(state) if gone or risen or late or stuck or self._is_scarce() else state
 
     def _is_scarce(self) -> bool:
         """Whether the cap on calls leaves little more than one validation."""
@@ -304,13 +307,25 @@ class SymbolicAlgorithm(Generic[N]):
         return left < 2 * calls_per_example(self._training.agent) * len(self._validation.rows)
 
     async def _validated(self, state: SymbolicState) -> SymbolicState:
-        """Validate the head; what is worse than the best version is given up."""
-        head = self._training.network(state.head)
-        state = state.model_copy(update={"unvalidated": 0, "validated_rate": state.rate})
+        """Validate the head: what broke a validation row is taken back, what is worse than the best version given up."""
         if not (self._validation.rows or self._training.held_out()["must_pass"]):
-            return state.model_copy(update={"best": state.head, "best_score": state.rate})
-        before = Scores(val=state.val, must_pass=state.must_pass)
-        found = await self._journal.phase("validate", Validated, lambda: self._validation(head, before))
+            best = {"best": state.head, "best_score": state.rate, "sound": state.head, "since": ()}
+            return state.model_copy(update=best)
+        state, found = await self._compared(state, "validate")
+        sound = await self._without_harm(state, found)
+        if sound is not None:
+            self._training.keep(sound, parent=state.sound)
+            state = self._with_head(state, sound, parent=state.sound)
+            state, found = await self._compared(state, "validate_again")
+            return _settled(state, found.val)
+        head = state.head
+        state = self._next_head(state, accepted=found.decision.accept)
+        return _settled(state, found.val if state.head == head else state.pool.get(state.head, state.val))
+
+    async def _compared(self, state: SymbolicState, phase: str) -> tuple[SymbolicState, Validated]:
+        """Compare the head with the best version; if it holds, it is the best one from now on."""
+        head, before = self._training.network(state.head), Scores(val=state.val, must_pass=state.must_pass)
+        found = await self._journal.phase(phase, Validated, lambda: self._validation(head, before))
         self._training.watch("validation", {"step": state.step - 1, "decision": found.decision})
         changes: dict[str, object] = {}
         if found.finished and found.val:
@@ -318,8 +333,21 @@ class SymbolicAlgorithm(Generic[N]):
         if found.decision.accept:
             score = mean(found.val.values()) if found.val else state.rate
             changes |= {"best": state.head, "best_score": score, "val": found.val, "must_pass": found.must_pass}
-        state = state.model_copy(update=changes)
-        return self._next_head(state, accepted=found.decision.accept)
+        return state.model_copy(update=changes), found
+
+    async def _without_harm(self, state: SymbolicState, found: Validated) -> N | None:
+        """Return the head without the changes that have broken validation rows, if there are any and others are left.
+
+        Only scores of validation rows are used; no text of theirs ever reaches the teacher.
+        """
+        old, new = state.sound_val, found.val
+        lost = [row for row in self._validation.rows if old.get(row.id, 0.0) >= PERFECT > new.get(row.id, 1.0)]
+        if not (lost and state.since and self._gated and self._recipe.regression):
+            return None
+        base = self._training.network(state.sound)
+        kept = await self._regression(base, state.since, range(len(state.since)), lost)
+        candidate, _ = applied(base, state.since, kept)
+        return candidate if candidate.version not in (base.version, state.head) else None
 
     def _next_head(self, state: SymbolicState, *, accepted: bool) -> SymbolicState:
         """Choose what is learned on next; another version's failures have to be looked for anew."""
@@ -331,6 +359,19 @@ class SymbolicAlgorithm(Generic[N]):
         if head == state.head:
             return state
         return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": 0})
+
+
+def _settled(state: SymbolicState, val: Mapping[str, float]) -> SymbolicState:
+    """Count from here on what is accepted without validation; `val` are the head's scores."""
+    return state.model_copy(
+        update={
+            "since": (),
+            "sound": state.head,
+            "sound_val": dict(val),
+            "validated_rate": state.rate,
+            "validated_accepts": state.accepted,
+        }
+    )
 
 
 def _earlier(state: SymbolicState, cases: Sequence[Case]) -> list[Update]:

@@ -24,9 +24,12 @@ class SymbolicState(State):
         pool: version → its validation scores by row, of the Pareto front.
         parents: version → the version that it was made from.
         pending: group → changes of several nodes that did not help together; one of them may be right.
-        unvalidated: steps accepted since the head was last validated.
+        since: changes accepted since the last version that was validated; empty where the head is such a version.
+        sound: that version.
+        sound_val: its validation scores, as far as they are known.
         seen: rows of train that `groups` and `passing` speak of.
         validated_rate: share of them that passed when the head was last validated.
+        validated_accepts: steps that had been accepted then.
         fruitless: steps in a row in which nothing was accepted.
     """
 
@@ -38,10 +41,18 @@ class SymbolicState(State):
     pool: dict[str, dict[str, float]] = {}
     parents: dict[str, str] = {}
     pending: dict[str, tuple[Update, ...]] = {}
-    unvalidated: int = 0
+    since: tuple[Update, ...] = ()
+    sound: str
+    sound_val: dict[str, float] = {}
     seen: int = 0
     validated_rate: float = 0.0
+    validated_accepts: int = 0
     fruitless: int = 0
+
+    @property
+    def unvalidated(self) -> bool:
+        """Whether something was accepted that validation has not seen."""
+        return bool(self.since)
 
     @property
     def rate(self) -> float:

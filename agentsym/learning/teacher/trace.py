@@ -57,9 +57,7 @@ def mend_form(repair: Repair, *, student: str, prompts: Path | None = None) -> F
         return None
 
 
-def mend_messages(
-    repair: Repair, form: Form, *, student: str = "", prompts: Path | None = None
-) -> tuple[Message, ...]:
+def mend_messages(repair: Repair, form: Form, *, student: str = "", prompts: Path | None = None) -> tuple[Message, ...]:
     """Render the request for the edits of one node, in the form that `mend_form` gave."""
     network, parts = repair.network, blocks("mend", prompts)
     reader = PromptReader(network, repair.node, student, prompts)
