@@ -37,11 +37,12 @@ Teacher = Annotated[str | None, _option("MODEL", "The model that criticises and 
 Optimizer = Annotated[str | None, _option("NAME", "symbolic, paper, textgrad or gepa (default: symbolic).")]
 Gate = Annotated[str | None, _option("NAME", GATES)]
 Steps = Annotated[int | None, _option("N", "Most steps (default: 20).")]
-Batch = Annotated[int | None, _option("N", "Rows a step (default: 4; embedded teacher: all).")]
+Batch = Annotated[int | None, _option("N", "Rows a step (default: 20; paper: 4; embedded teacher: all).")]
 Lr = Annotated[float | None, _option("X", "Share of a parameter that one step may change.")]
 Patience = Annotated[int | None, _option("N", "Stop after N steps without gain (default: 5).")]
 Target = Annotated[float | None, _option("S", "Stop at this validation score.")]
 Seed = Annotated[int | None, _option("N", "Seeds batches and splits (default: 0).")]
+Repeats = Annotated[int | None, _option("N", "Runs of a row to judge an edit by; 5 for students that vary (default: 1).")]
 Record = Annotated[Path | None, _option("DIR", "Write all model traffic here; the model recorded:DIR replays it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, without any model call.")]
 Out = Annotated[Path | None, _option("DIR", "Folder for the best agent (default: runs/ID).")]
@@ -68,6 +69,7 @@ def optimize(
     patience: Patience = None,
     target: Target = None,
     seed: Seed = None,
+    repeats: Repeats = None,
     concurrency: caps.Concurrency = None,
     max_calls: caps.MaxCalls = None,
     max_tokens: caps.MaxTokens = None,
@@ -87,6 +89,7 @@ def optimize(
     names = {"label": label, "judge": judge, "student": student, "teacher": teacher}
     names |= {"metric": options.absolute_metric(metric), "optimizer": optimizer, "gate": gate}
     settings = {"steps": steps, "batch": batch, "lr": lr, "patience": patience, "target": target, "seed": seed}
+    settings |= {"repeats": repeats}
     columns = options.columns_of(maps)
     limits = caps.Caps.given(max_calls, max_tokens, max_usd, max_seconds, concurrency)
     record = record and record.expanduser().absolute()

@@ -61,7 +61,6 @@ def show_run(
 ) -> None:
     """Show one run: its steps with decisions and edits, its scores, and its calls by phase and node."""
     from agentsym.cli.report import run_document
-    from agentsym.learning.answers import spent
     from agentsym.learning.run import Run
     from agentsym.network.network import Network
     from agentsym.store.store import Store
@@ -79,7 +78,6 @@ def show_run(
             raise UsageError(f"run {info.id} ended before it began to learn; --journal prints what there is of it")
         first = Network.model_validate(store.version_content(versions[0].hash))
         loaded = Run.load(store, info.id, first)
-        loaded.ledger = spent(store, info.id)  # also of a run that was killed, and of one that is under way
     document = {
         **run_document(loaded),
         "created": info.created,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from agentsym.learning.backward import learnable_at
 from agentsym.learning.gate import Rows
-from agentsym.learning.optimizers.limits import parameters_allowed
+from agentsym.learning.optimizers.limits import moves_allowed, parameters_allowed
+from agentsym.learning.optimizers.tool import choosing
 from agentsym.learning.protocols import Row
 from agentsym.learning.settings import Settings
 from agentsym.learning.symbolic.recipe import Recipe
@@ -45,7 +46,8 @@ def estimate_calls(
 
     With n prompt nodes, B rows a step, c learnable components, k samples, and p = 1 where the teacher scores (else 0),
     a step costs: forward nB, loss B, backward one call for each row and node that can still improve something, updates
-    ⌈lr c⌉, gate k(n + p) for each row that it looks at. Once a run, the gate's held-out rows (`gate`) and twice the
+    ⌈lr c⌉, one for each node whose tools can be changed and one for a pipeline that can (what is then decided to do to
+    a tool is one more), gate k(n + p) for each row that it looks at. Once a run, the gate's held-out rows (`gate`) and twice the
     test rows (`test`) are scored. Retries and tool calls come on top; runs that the metric finds perfect (no loss is
     asked for) and conditional edges take off.
 
@@ -65,11 +67,12 @@ def estimate_calls(
     tried = held_out + (batch if "batch" in looks_at else 0)
     rescored = 1 + (settings.rescore_base or settings.samples > 1)
     comments = teacher_asks and (judged or settings.comments == "teacher")
+    asked = parameters_allowed(_components(network), lr) + len(choosing(network)) + may_move(network, lr)
     return {
         "forward": settings.steps * batch * nodes,
         "loss": settings.steps * batch * comments,
         "backward": settings.steps * batch * _reached(network) * teacher_asks,
-        "optimizer": settings.steps * parameters_allowed(_components(network), lr) * teacher_asks,
+        "optimizer": settings.steps * asked * teacher_asks,
         "gate": once * (held_out + settings.steps * rescored * tried),
         "test": 2 * once * (rows.get("test", 0) or rows.get("val", 0)),
     }
@@ -88,9 +91,9 @@ def estimate_symbolic_calls(
     """Return phase → model calls of the combined algorithm, if every step has as many failures as it can answer.
 
     With n prompt nodes, P failures a step and G rows that must hold, a step costs: forward nP (the first one n for each
-    row of the batch), backward P, optimizer P for each node that can be mended, gate n(P + G) and one validation. Cached
-    answers, failures that share a cause, and validations that are put off or broken off take off; most runs need far
-    less.
+    row of the batch), backward P, optimizer P for each node that can be mended, gate n(P + G) and one validation.
+    Cached answers, failures that share a cause, and validations that are put off or broken off take off; most runs need
+    far less.
 
     Args:
         network: the agent.
@@ -173,6 +176,11 @@ def uncounted(network: Network) -> list[str]:
     """Return notices of calls that nobody here counts: what a user's own code asks, it asks by itself."""
     names = [node.id for node in network.nodes if isinstance(node, FunctionNode)]
     return [f"calls inside {', '.join(names)} are the node's own: not cached, not capped, not counted"] if names else []
+
+
+def may_move(network: Network, lr: float) -> bool:
+    """Return whether a step of that learning rate asks for changes of the pipeline."""
+    return network.structure.learnable and moves_allowed(lr) > 0
 
 
 def _prompt_nodes(network: Network) -> Iterator[PromptNode]:

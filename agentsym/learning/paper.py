@@ -1,7 +1,7 @@
 """The paper's algorithm, call by call: batch, losses, back-propagation, one proposal, one gate (Algorithm 1).
 
-It is the reference that the combined algorithm is measured against, and the loop of teachers that read all rows at
-once.
+It is the reference that the combined algorithm is measured against, and the loop that `whole.py` makes cheaper for
+teachers that read all rows at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agentsym.learning.backward import backward, together
 from agentsym.learning.evaluation import score_table
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.journal import Gradients
-from agentsym.learning.protocols import Evidence, Optimizer, Proposal, Scores, Trial
+from agentsym.learning.protocols import Evidence, Optimizer, Proposal, Row, Scores, Trial
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State, remembered
 from agentsym.learning.training import Training
@@ -125,15 +125,12 @@ class PaperAlgorithm(Generic[N]):
         training, journal = self._training, self._training.journal
         base = training.network(state.head)
         rows = self._parts.sampler.batch(training.sets.train, state.step)
-        evidence = await journal.forward(state.step, rows, lambda: training.evidence(base, rows))
+        evidence = await self.forward(state, base, rows)
         score = mean(item.loss.score for item in evidence)
         training.watch("batch", {"step": state.step, "rows": len(rows), "score": score})
         if training.unusable(base, evidence):
             return state.after_failing_batch()
-        gradients = await journal.phase("backward", Gradients, lambda: self._backward(base, evidence, state.lr))
-        evidence = tuple(
-            item.model_copy(update={"gradients": own}) for item, own in zip(evidence, gradients.rows, strict=True)
-        )
+        evidence = await self.backward(state, base, evidence)
 
         async def propose() -> Proposal:
             return await self._optimizer.propose(base, evidence, lr=state.lr, history=state.history)
@@ -163,12 +160,25 @@ class PaperAlgorithm(Generic[N]):
         """Return the state as it is."""
         return state
 
-    async def _backward(self, base: N, evidence: Sequence[Evidence], lr: float) -> Gradients:
-        walks = [
-            backward(self._parts.teacher, base, item.trajectory, item.loss, lr=lr, order=self._settings.order)
-            for item in evidence
-        ]
-        return Gradients(rows=tuple(await together(walks)))
+    async def forward(self, state: PaperState, base: N, rows: Sequence[Row]) -> tuple[Evidence, ...]:
+        """Run a batch; returns each run with its loss."""
+        training = self._training
+        return await training.journal.forward(state.step, rows, lambda: training.evidence(base, rows))
+
+    async def backward(self, state: PaperState, base: N, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+        """Walk runs back; returns them with their gradients."""
+
+        async def compute() -> Gradients:
+            walks = [
+                backward(self._parts.teacher, base, item.trajectory, item.loss, lr=state.lr, order=self._settings.order)
+                for item in evidence
+            ]
+            return Gradients(rows=tuple(await together(walks)))
+
+        gradients = await self._training.journal.phase("backward", Gradients, compute)
+        return tuple(
+            item.model_copy(update={"gradients": own}) for item, own in zip(evidence, gradients.rows, strict=True)
+        )
 
     async def _try(self, state: PaperState, base: N, candidate: N, evidence: Sequence[Evidence]) -> Trial:
         """Score base and candidate on the rows that the gate looks at, and let it decide."""

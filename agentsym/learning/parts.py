@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of one run, and the learning rate that it begins with."""
+    """The parts of one run, the learning rate that it begins with, and whether rows of a batch may be remembered."""
 
     door: Door
     teacher: Teacher
@@ -60,6 +60,7 @@ class Parts:
     gate: Gate
     evaluator: Evaluator
     lr: float
+    recalls: bool = False
 
     def algorithm(self, training: Training[Any]) -> Algorithm[Any]:
         """Return what learns: the combined algorithm by a recipe, the paper's with an optimizer."""
@@ -67,6 +68,10 @@ class Parts:
             from agentsym.learning.symbolic.loop import SymbolicAlgorithm
 
             return SymbolicAlgorithm(training, self.optimizer)
+        if self.recalls:
+            from agentsym.learning.whole import WholeAlgorithm
+
+            return WholeAlgorithm(training, self.optimizer)
         from agentsym.learning.paper import PaperAlgorithm
 
         return PaperAlgorithm(training, self.optimizer)
@@ -81,7 +86,8 @@ class Parts:
             "gate": self.gate,
             "sampler": self.sampler,
         }
-        return {role: name_of(part) for role, part in parts.items()}
+        names = {role: name_of(part) for role, part in parts.items()}
+        return {**names, "algorithm": "whole"} if self.recalls else names
 
 
 def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -> Parts:
@@ -109,13 +115,15 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
     size = settings.batch or (max(1, len(sets.train)) if whole else few)
     held_out = "tolerant" if whole else "validated"
     gate = wanted.gate or (held_out if sets.val or sets.must_pass else "paper")
+    gate = gate_named(gate) if isinstance(gate, str) else gate
+    combined = isinstance(wanted.optimizer, Recipe) or wanted.optimizer in RECIPES
     evaluator = Evaluator(
         student=wanted.student,
         teacher=teacher,
         metric=wanted.metric,
         door=door,
         concurrency=wanted.concurrency,
-        comments=settings.comments,
+        comments="metric" if isinstance(optimizer, Recipe) else settings.comments,  # the blame is the comment
         supervised=settings.supervised,
     )
     return Parts(
@@ -123,9 +131,10 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
         teacher=teacher,
         sampler=wanted.sampler or EpochSampler(size, settings.seed),
         optimizer=optimizer,
-        gate=gate_named(gate) if isinstance(gate, str) else gate,
+        gate=gate,
         evaluator=evaluator,
         lr=settings.lr or (1.0 if whole else 0.5),
+        recalls=whole and combined and "batch" not in gate.looks_at,
     )
 
 
@@ -140,7 +149,7 @@ def _optimizer(
     """Return an optimizer for the paper's loop, or a recipe for the combined algorithm.
 
     For a teacher that reads all rows at once, all failures are one group and its answer is one change, which is the
-    paper's loop with the whole of train as its batch.
+    paper's loop with the whole of train as its batch, run in part where the gate does not look at it.
     """
     if isinstance(optimizer, str) and optimizer not in OPTIMIZERS:
         raise UsageError(f"there is no optimizer {optimizer!r}; there are: {', '.join(OPTIMIZERS)}")

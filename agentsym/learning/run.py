@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from agentsym.errors import UsageError
+from agentsym.learning.answers import spent
 from agentsym.learning.gate import mean
 from agentsym.learning.protocols import Decision, Proposal, Trial
 from agentsym.learning.statistics import Interval, paired_bootstrap
@@ -141,7 +142,7 @@ class Run(Generic[N]):
         run.reached = "checkpoint" in last
         if "stop" in last:
             run.status, run.reason = last["stop"]["status"], last["stop"]["reason"]
-            run.ledger = Ledger.from_json(last["stop"]["ledger"])
+        run.ledger = spent(store, run_id)  # also of a run that was killed, and of one that is under way
         if "checkpoint" in last and last["baseline"]["value"].get("val"):
             run.val = (mean(last["baseline"]["value"]["val"].values()), state["best_score"])
         if "test" in last:

@@ -19,7 +19,8 @@ class Settings(Frozen):
 
     Attributes:
         steps: most steps.
-        batch: rows a step; None takes 4, or all rows with a teacher that reads them all at once.
+        batch: rows a step; None takes the recipe's (20), 4 in the paper's loop, or all rows with a teacher that reads
+            them all at once.
         lr: learning rate in (0, 1]: the share of a parameter that one step may change; None takes 0.5, or 1 with a
             teacher that reads all rows at once.
         lr_decay: what a rejected step multiplies the learning rate by.
@@ -33,7 +34,8 @@ class Settings(Frozen):
             students that always answer alike, about 5 for those whose answers vary (a sign test then decides).
         rescore_base: score the base anew at each gate instead of remembering its scores.
         order: how back-propagation walks (`reverse`; the others are ablations).
-        comments: who writes the text of a loss that a metric has scored: the teacher, or the metric at no call.
+        comments: who writes the text of a loss that a metric has scored, in the paper's loop: the teacher, or the metric
+            at no call. The combined algorithm asks for blame instead.
         supervised: whether the teacher sees the labels; without, it learns from what it thinks of the outputs.
         failing_share: a batch with more failed runs than this is not learned from; three in a row end the run.
     """

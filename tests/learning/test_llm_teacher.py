@@ -12,7 +12,7 @@ from agentsym.learning.backward import backward, learnable_at
 from agentsym.learning.optimizers.prompt import PromptOptimizer
 from agentsym.learning.protocols import Evidence, Row, Task, Tried, Verdict
 from agentsym.learning.teacher import prompt_files, views
-from agentsym.learning.teacher.llm import gradient_messages, loss_messages, update_messages
+from agentsym.learning.teacher.paper_requests import gradient_messages, loss_messages, update_messages
 from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import edits_form, gradient_form, schema_of
 from agentsym.models.door import Door

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentsym.learning.merge import MergedGradient, bounded, fit, merge, shorten
 from agentsym.learning.protocols import Evidence, Task
-from agentsym.learning.teacher.llm import update_messages
+from agentsym.learning.teacher.paper_requests import update_messages
 from agentsym.network.network import Network
 from tests.learning.runs import chain, evidence, gradient, prompt_node
 

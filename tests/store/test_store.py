@@ -96,7 +96,7 @@ def test_only_the_time_differs_between_two_equal_runs(store: Store) -> None:
         rows = connection.execute("SELECT seq, kind, data FROM events ORDER BY run_id").fetchall()
         times = [at for (at,) in connection.execute("SELECT at FROM events")]
     connection.close()
-    assert rows[0] == rows[1] == (1, "note", '{"a":{"x":true,"y":[1.5,null,"ü"]},"z":1}')
+    assert rows[0] == rows[1] == (1, "note", '{"z":1,"a":{"y":[1.5,null,"ü"],"x":true}}')
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", at) for at in times)
 
 

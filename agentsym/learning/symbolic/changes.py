@@ -7,6 +7,7 @@ keeps the order of the answers, so the same answers always make the same candida
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import TypeVar
 
 from agentsym.errors import NetworkError
@@ -101,22 +102,42 @@ def target(edit: Edit) -> str:
     return str(getattr(inner, "name", None) or getattr(inner, "id", "structure"))
 
 
-def told(change: Update) -> str:
-    """Say in one line what a change does, for those who must not propose it again."""
-    return "; ".join(_told(edit) for edit in change.edits)
+def texts(change: Update) -> tuple[str, ...]:
+    """Return the sentences that a change puts into prompts; worked examples are inputs by nature, and are left out."""
+    found = (getattr(edit, "item", None) or getattr(edit, "value", None) for edit in change.edits)
+    written = (item.get("text") if isinstance(item, Mapping) else item for item in found)
+    return tuple(text for text in written if isinstance(text, str))
 
 
-def _told(edit: Edit) -> str:
+def told(change: Update, base: Network) -> str:
+    """Say what a change does to a network, for those who must not propose it again."""
+    return "; ".join(_told(edit, base) for edit in change.edits)
+
+
+def _told(edit: Edit, base: Network) -> str:
     match edit:
         case AddItem() | ReplaceItem():
             item = edit.item.get("text", edit.item) if isinstance(edit.item, Mapping) else edit.item
             return f"{edit.op} {edit.path}: {shorten(str(item), SHOWN)}"
         case SetParameter():
-            return f"{edit.op} {edit.path}: {shorten(str(edit.value), SHOWN)}"
+            old = base.parameter(edit.path).content if edit.path in base.parameters() else ""
+            return f"{edit.op} {edit.path}: {shorten(_difference(str(old), str(edit.value)), SHOWN)}"
         case CreateTool():
             return f"{edit.op} {edit.tool.name}"
         case _:
             return shorten(canonical_json(edit.model_dump(mode="json", exclude={"why"}, exclude_defaults=True)), SHOWN)
+
+
+def _difference(old: str, new: str) -> str:
+    """Say what changes between two texts: what goes, and what comes in its place; lines of code, words of others."""
+    glue = "\n" if "\n" in old else " "
+    before, after = old.split(glue), new.split(glue)
+    said = []
+    for kind, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind != "equal":
+            gone, come = glue.join(before[a:b]), glue.join(after[c:d])
+            said.append(" ".join(filter(None, [f"without “{gone}”" if gone else "", f"with “{come}”" if come else ""])))
+    return "; ".join(said) if old else new
 
 
 def _place(edit: Edit) -> str:

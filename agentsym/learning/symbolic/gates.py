@@ -135,20 +135,19 @@ class RegressionGate(Generic[N]):
         """Return the changes that can stay: with them, all rows that passed still pass."""
         kept = tuple(kept)
         while kept and rows:
-            broken = await self._broken(base, changes, kept, rows)
+            broken = await self.broken(applied(base, changes, kept)[0], rows)
             if not broken:
                 break
 
             async def breaks(which: Sequence[int], broken: Sequence[Row] = broken) -> bool:
-                return bool(await self._broken(base, changes, which, broken))
+                return bool(await self.broken(applied(base, changes, which)[0], broken))
 
             harmful = await culprits(kept, breaks)
             kept = tuple(at for at in kept if at not in harmful)
         return kept
 
-    async def _broken(self, base: N, changes: Sequence[Update], which: Sequence[int], rows: Sequence[Row]) -> list[Row]:
-        """Return the rows that a candidate breaks; a row counts when most of its runs fail."""
-        candidate, _ = applied(base, changes, which)
+    async def broken(self, candidate: N, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows that fail with a candidate; with a noisy student a row counts when most of its runs fail."""
         failed: dict[str, list[bool]] = {row.id: [] for row in rows}
         open_rows = list(rows)
         broken: list[Row] = []

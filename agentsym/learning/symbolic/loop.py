@@ -6,18 +6,20 @@ and a handful of rows that must not break; validation comes when train says that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from agentsym.learning.estimate import calls_per_example
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
+from agentsym.learning.merge import shorten
 from agentsym.learning.protocols import Decision, Evidence, Proposal, Row, Scores, Trial, Update
 from agentsym.learning.symbolic.blame import Blames, blamed, blamer
-from agentsym.learning.symbolic.changes import applied
+from agentsym.learning.symbolic.changes import applied, texts
 from agentsym.learning.symbolic.crossover import crossed, pairs
 from agentsym.learning.symbolic.gates import FixGate, Mended, RegressionGate, spread
 from agentsym.learning.symbolic.groups import Group, chosen, grouped, is_failing
+from agentsym.learning.symbolic.leakage import Leakage
 from agentsym.learning.symbolic.mend import Case, Mender
 from agentsym.learning.symbolic.pareto import parent
 from agentsym.learning.symbolic.recipe import Recipe
@@ -53,6 +55,7 @@ class SymbolicAlgorithm(Generic[N]):
         self._regression = RegressionGate(training, most=self._settings.repeats)
         self._validation = Validation(training, parts.evaluator.concurrency)
         self._rows = {row.id: row for row in training.sets.train}
+        self._leakage = Leakage(str(value) for row in training.sets.train for value in row.inputs.values())
 
     def rows_at_first(self) -> int:
         """Return the rows of the first look at train and of the baseline."""
@@ -192,7 +195,10 @@ class SymbolicAlgorithm(Generic[N]):
         edits = sum(len(proposal.updates[at].edits) for at in trial.kept or ())
         self._training.watch("gate", {"step": state.step - 1, "decision": trial.decision, "edits": edits})
         state = state.model_copy(
-            update={"history": state.remembering(proposal, trial), "pending": _pending(state, proposal, trial, cases)}
+            update={
+                "history": state.remembering(base, proposal, trial),
+                "pending": _pending(state, proposal, trial, cases),
+            }
         )
         if not trial.decision.accept:
             return state.model_copy(
@@ -200,6 +206,7 @@ class SymbolicAlgorithm(Generic[N]):
             )
         candidate, _ = applied(base, proposal.updates, trial.kept or ())
         self._training.keep(candidate, parent=base.version)
+        self._warn_of_quotes([proposal.updates[at] for at in trial.kept or ()])
         mended = [row for row, score in trial.after.batch.items() if score >= PERFECT]
         groups = self._after_try(state.groups, cases, mended)
         return state.model_copy(
@@ -224,16 +231,13 @@ class SymbolicAlgorithm(Generic[N]):
         mended = Mended(kept, before)
         if self._gated and self._recipe.fix:
             mended = await self._fix(base, changes, cases)
-        kept = mended.kept
-        if self._gated and self._recipe.regression:
-            helped = [case for case in cases if mended.scores.get(case.id, 0.0) >= PERFECT]
-            kept = await self._regression(base, changes, kept, self._must_hold(state, helped))
+        kept, held = mended.kept, self._must_hold(state)
+        if self._gated:
+            kept = await self._regression(base, changes, kept, held)
         candidate, kept = applied(base, changes, kept)
-        answered = {group for at in kept for group in changes[at].groups}
-        after = {row: mended.scores.get(row, score) if row in answered else score for row, score in before.items()}
-        if dropped := {group for at in set(mended.kept) - set(kept) for group in changes[at].groups}:
-            rows = [case.item.row for case in cases if case.id in dropped & answered]
-            after |= await self._training.run_once(candidate, rows)  # what was dropped may have had its part in it
+        after = {**before, **{row: score for row, score in mended.scores.items() if _answers(changes, kept, row)}}
+        if self._gated and self._recipe.fix:
+            after |= await self._confirmed(candidate, cases, after, changes, set(mended.kept) - set(kept), len(held))
             kept = tuple(at for at in kept if any(after[group] > before[group] + TIE for group in changes[at].groups))
             candidate, kept = applied(base, changes, kept)
         credit = {
@@ -266,15 +270,44 @@ class SymbolicAlgorithm(Generic[N]):
             update={"head": head.version, "parents": parents, "groups": (), "passing": (), "clean": 0, "fruitless": 0}
         )
 
-    def _must_hold(self, state: SymbolicState, helped: Sequence[Case]) -> tuple[Row, ...]:
-        """Return rows that pass now, of every kind of right answer, and then failures that the changes have mended."""
+    def _warn_of_quotes(self, changes: Sequence[Update]) -> None:
+        """Warn of learned texts that repeat training inputs: they fit these and may say nothing of others."""
+        for change in changes:
+            for text in texts(change):
+                for passage in self._leakage.leaks(text):
+                    warning = f"{change.parameter} now repeats words of a training input: “{shorten(passage, 100)}”"
+                    self._training.watch("warning", {"text": warning})
+
+    def _must_hold(self, state: SymbolicState) -> tuple[Row, ...]:
+        """Return rows that pass with the head: some of every kind of right answer."""
         order = draw(self._settings.seed, state.step, "regression")
         passing = [self._rows[row] for row in state.passing]
         order.shuffle(passing)
         strata = {row.id: canonical_json(row.expected) for row in passing}
-        return (*spread(passing, strata, self._recipe.regression), *(case.item.row for case in helped))[
-            : self._recipe.regression
-        ]
+        return spread(passing, strata, self._recipe.regression)
+
+    async def _confirmed(
+        self,
+        candidate: N,
+        cases: Sequence[Case],
+        scores: Mapping[str, float],
+        changes: Sequence[Update],
+        dropped: Iterable[int],
+        held: int,
+    ) -> dict[str, float]:
+        """Run mended failures again with what is left of the changes, and return their scores.
+
+        Those that a dropped change was for are all run, since it may have had its part in them; of the others, as many
+        as the regression gate has left room for.
+        """
+        mended = [case for case in cases if scores[case.id] > case.item.loss.score + TIE]
+        doubtful = [case for case in mended if _answers(changes, dropped, case.id)]
+        sure = [case for case in mended if case not in doubtful][: max(0, self._recipe.regression - held)]
+        rows = [case.item.row for case in (*doubtful, *sure)]
+        if self._settings.repeats == 1:
+            return await self._training.run_once(candidate, rows)
+        lost = await self._regression.broken(candidate, rows)
+        return {case.id: case.item.loss.score for case in mended if case.item.row in lost}
 
     def _after_try(self, groups: Sequence[Group], cases: Sequence[Case], mended: Sequence[str]) -> tuple[Group, ...]:
         """Return the groups that are left: without the mended ones, the tried ones with one try more."""
@@ -307,7 +340,7 @@ class SymbolicAlgorithm(Generic[N]):
         return left < 2 * calls_per_example(self._training.agent) * len(self._validation.rows)
 
     async def _validated(self, state: SymbolicState) -> SymbolicState:
-        """Validate the head: what broke a validation row is taken back, what is worse than the best version given up."""
+        """Validate the head: what broke a validation row is taken back, what is worse than the best is given up."""
         if not (self._validation.rows or self._training.held_out()["must_pass"]):
             best = {"best": state.head, "best_score": state.rate, "sound": state.head, "since": ()}
             return state.model_copy(update=best)
@@ -359,6 +392,11 @@ class SymbolicAlgorithm(Generic[N]):
         if head == state.head:
             return state
         return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": 0})
+
+
+def _answers(changes: Sequence[Update], which: Iterable[int], group: str) -> bool:
+    """Whether some of these changes are for a failure."""
+    return any(group in changes[at].groups for at in which)
 
 
 def _settled(state: SymbolicState, val: Mapping[str, float]) -> SymbolicState:

@@ -7,6 +7,7 @@ from agentsym.learning.state import State
 from agentsym.learning.symbolic.changes import told
 from agentsym.learning.symbolic.groups import Group
 from agentsym.learning.symbolic.momentum import Momentum
+from agentsym.network.network import Network
 
 SAID = 3  # critiques of a node that are told again
 KEPT = 6  # tries that are remembered of each node and outcome
@@ -68,7 +69,7 @@ class SymbolicState(State):
         own = (item for item in self.history.get(node, ()) if item.outcome == "rejected")
         return tuple(item.what for item in own)[-3:]
 
-    def remembering(self, proposal: Proposal, trial: Trial) -> dict[str, tuple[Tried, ...]]:
+    def remembering(self, base: Network, proposal: Proposal, trial: Trial) -> dict[str, tuple[Tried, ...]]:
         """Return the history with what became of each change of a step."""
         history = dict(self.history)
         gain = trial.decision.after - trial.decision.before
@@ -80,7 +81,7 @@ class SymbolicState(State):
             new = Tried(
                 step=self.step,
                 outcome="accepted" if kept else "rejected",
-                what=told(update),
+                what=told(update, base),
                 change=gain if kept else 0.0,
             )
             tried = (*history.get(node, ()), new)
