@@ -42,7 +42,9 @@ Lr = Annotated[float | None, _option("X", "Share of a parameter that one step ma
 Patience = Annotated[int | None, _option("N", "Stop after N steps without gain (default: 5).")]
 Target = Annotated[float | None, _option("S", "Stop at this validation score.")]
 Seed = Annotated[int | None, _option("N", "Seeds batches and splits (default: 0).")]
-Repeats = Annotated[int | None, _option("N", "Runs of a row to judge an edit by; 5 for students that vary (default: 1).")]
+Repeats = Annotated[
+    int | None, _option("N", "Runs of a row to judge an edit by; 5 for students that vary (default: 1).")
+]
 Record = Annotated[Path | None, _option("DIR", "Write all model traffic here; the model recorded:DIR replays it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, without any model call.")]
 Out = Annotated[Path | None, _option("DIR", "Folder for the best agent (default: runs/ID).")]

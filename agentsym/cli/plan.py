@@ -17,7 +17,8 @@ from agentsym.network.canonical import Frozen
 
 if TYPE_CHECKING:
     from agentsym.cli.caps import Caps
-    from agentsym.learning.trainer import Trainer, Watch
+    from agentsym.learning.trainer import Trainer
+    from agentsym.learning.training import Watch
     from agentsym.store.store import Store
 
 

@@ -47,9 +47,9 @@ def estimate_calls(
     With n prompt nodes, B rows a step, c learnable components, k samples, and p = 1 where the teacher scores (else 0),
     a step costs: forward nB, loss B, backward one call for each row and node that can still improve something, updates
     ⌈lr c⌉, one for each node whose tools can be changed and one for a pipeline that can (what is then decided to do to
-    a tool is one more), gate k(n + p) for each row that it looks at. Once a run, the gate's held-out rows (`gate`) and twice the
-    test rows (`test`) are scored. Retries and tool calls come on top; runs that the metric finds perfect (no loss is
-    asked for) and conditional edges take off.
+    a tool is one more), gate k(n + p) for each row that it looks at. Once a run, the gate's held-out rows (`gate`) and
+    twice the test rows (`test`) are scored. Retries and tool calls come on top; runs that the metric finds perfect (no
+    loss is asked for) and conditional edges take off.
 
     Args:
         network: the agent.

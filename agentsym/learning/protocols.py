@@ -90,8 +90,8 @@ class Repair(Frozen):
         paths: its learnable components.
         evidence: a failing run of each group that the repair is for.
         critiques: what was said of the node in each of these runs.
-        lr: the learning rate.
-        limits: what it allows, as sentences.
+        right: visits of the node that were right, as `inputs => outputs`.
+        limits: what the learning rate allows, as sentences.
         before: what was said of the node in earlier steps, the heaviest first.
         tried: edits that did not help, the latest last.
         errors: why earlier answers to this very task were refused.
@@ -102,7 +102,7 @@ class Repair(Frozen):
     paths: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     critiques: tuple[str, ...]
-    lr: float
+    right: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
@@ -212,6 +212,7 @@ class Trial(Frozen):
         after: the candidate's.
         decision: what was decided, and why.
         kept: numbers of the proposal's updates that the candidate is made of; None: all of them.
+        harmful: numbers of those that mend something and break something else.
         credit: number of an update → what it added to the scores of the failures that it answers.
     """
 
@@ -220,6 +221,7 @@ class Trial(Frozen):
     after: Scores
     decision: Decision
     kept: tuple[int, ...] | None = None
+    harmful: tuple[int, ...] = ()
     credit: dict[int, float] = {}
 
 

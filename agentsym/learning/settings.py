@@ -34,8 +34,8 @@ class Settings(Frozen):
             students that always answer alike, about 5 for those whose answers vary (a sign test then decides).
         rescore_base: score the base anew at each gate instead of remembering its scores.
         order: how back-propagation walks (`reverse`; the others are ablations).
-        comments: who writes the text of a loss that a metric has scored, in the paper's loop: the teacher, or the metric
-            at no call. The combined algorithm asks for blame instead.
+        comments: who writes the text of a loss that a metric has scored, in the paper's loop: the teacher, or the
+            metric at no call. The combined algorithm asks for blame instead.
         supervised: whether the teacher sees the labels; without, it learns from what it thinks of the outputs.
         failing_share: a batch with more failed runs than this is not learned from; three in a row end the run.
     """

@@ -64,8 +64,18 @@ def sentences(parameter: Parameter, lr: float) -> tuple[str, ...]:
             return ()
 
 
+def losses(parameter: Parameter, lr: float) -> tuple[str, ...]:
+    """Say how many items of a list may go, where there are any."""
+    match parameter:
+        case Rules():
+            return _lost(parameter, lr, "rule")
+        case Examples():
+            return _lost(parameter, lr, "example")
+        case _:
+            return ()
+
+
 def _lost(parameter: Rules | Examples, lr: float, noun: str) -> tuple[str, ...]:
-    """Say how many items may go, where there are any."""
     most = changes_allowed(parameter, lr)
     return (f"Replace or drop at most {most} {noun}{'s' * (most > 1)}.",) if parameter.value else ()
 

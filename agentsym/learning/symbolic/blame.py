@@ -94,8 +94,8 @@ class ShuffledBlame:
         next_to = dict(zip(nodes, (*nodes[1:], nodes[0]), strict=True))
         return found.model_copy(
             update={
-                "shares": {next_to[node]: share for node, share in found.shares.items()},
-                "critiques": {next_to[node]: text for node, text in found.critiques.items()},
+                "shares": {next_to.get(node, node): share for node, share in found.shares.items()},
+                "critiques": {next_to.get(node, node): text for node, text in found.critiques.items()},
             }
         )
 

@@ -29,6 +29,7 @@ from agentsym.network.parameters import Code
 
 N = TypeVar("N", bound=Network)
 SHOWN = 300  # characters of an edit's text, where it is told
+_OF_A_PATH = SetParameter | AddItem | DropItem | ReplaceItem
 
 
 def as_changes(network: Network, node: str, edits: Sequence[Edit], groups: Sequence[str]) -> tuple[Update, ...]:
@@ -102,6 +103,11 @@ def target(edit: Edit) -> str:
     return str(getattr(inner, "name", None) or getattr(inner, "id", "structure"))
 
 
+def node_of(change: Update) -> str:
+    """Return the node (or the tool) that a change is about; inside an agent node `outer/inner`."""
+    return change.parameter.rpartition("/")[0].removesuffix("/choices") or change.parameter
+
+
 def texts(change: Update) -> tuple[str, ...]:
     """Return the sentences that a change puts into prompts; worked examples are inputs by nature, and are left out."""
     found = (getattr(edit, "item", None) or getattr(edit, "value", None) for edit in change.edits)
@@ -115,17 +121,30 @@ def told(change: Update, base: Network) -> str:
 
 
 def _told(edit: Edit, base: Network) -> str:
+    """Say what an edit does, under the name that its operation has for a language model."""
+    kind = base.parameter(edit.path).kind if isinstance(edit, _OF_A_PATH) and edit.path in base.parameters() else ""
     match edit:
         case AddItem() | ReplaceItem():
             item = edit.item.get("text", edit.item) if isinstance(edit.item, Mapping) else edit.item
-            return f"{edit.op} {edit.path}: {shorten(str(item), SHOWN)}"
+            text = item if isinstance(item, str) else canonical_json(item)
+            return f"{_op(edit.op, kind)} {edit.path}: {shorten(text, SHOWN)}"
+        case DropItem():
+            return f"{_op(edit.op, kind)} {edit.path}: {edit.id}"
         case SetParameter():
-            old = base.parameter(edit.path).content if edit.path in base.parameters() else ""
-            return f"{edit.op} {edit.path}: {shorten(_difference(str(old), str(edit.value)), SHOWN)}"
+            old = base.parameter(edit.path).content if kind else ""
+            return f"{_op(edit.op, kind)} {edit.path}: {shorten(_difference(str(old), str(edit.value)), SHOWN)}"
         case CreateTool():
             return f"{edit.op} {edit.tool.name}"
         case _:
             return shorten(canonical_json(edit.model_dump(mode="json", exclude={"why"}, exclude_defaults=True)), SHOWN)
+
+
+def _op(op: str, kind: str) -> str:
+    if op == "set_parameter":
+        return {"text": "set_text", "code": "rewrite_code"}.get(kind, f"set_{kind}")
+    if kind == "choices":
+        return "define_label"
+    return f"{op.removesuffix('_item')}_{kind.removesuffix('s')}"
 
 
 def _difference(old: str, new: str) -> str:

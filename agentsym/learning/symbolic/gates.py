@@ -13,7 +13,7 @@ from agentsym.learning.backward import together
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.protocols import Row, Update
-from agentsym.learning.symbolic.changes import applied, compatible, places
+from agentsym.learning.symbolic.changes import applied, compatible, node_of, places
 from agentsym.learning.symbolic.culprits import culprits
 from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.symbolic.significance import lost, verdict
@@ -30,10 +30,12 @@ class Mended(NamedTuple):
     Attributes:
         kept: numbers of the changes.
         scores: failure → its score with them, as the mean over the runs that were made.
+        joined: they come from several trials, so they were not run as one yet.
     """
 
     kept: tuple[int, ...]
     scores: dict[str, float]
+    joined: bool = False
 
     def mends(self, case: Case) -> bool:
         """Whether a failure scores higher with the changes."""
@@ -69,13 +71,13 @@ class FixGate(Generic[N]):
         best = max(tried, key=lambda found: mean(found.scores.get(case.id, case.item.loss.score) for case in cases))
         union = unions[tried.index(best)]
         left = [case for case in cases if not best.mends(case)]
-        parts = dict(self._parts(changes, union, left, alone=not best.kept))
-        again = await together([self._try(base, changes, which, [case]) for which, case in parts.items()])
+        parts = list(self._parts(changes, union, left, alone=not best.kept))
+        again = await together([self._try(base, changes, which, [case]) for which, case in parts])
         once: dict[str, Mended] = {}
-        for found, case in zip(again, parts.values(), strict=True):
+        for found, (_, case) in zip(again, parts, strict=True):
             if found.mends(case) and not (case.id in once and once[case.id].scores[case.id] >= found.scores[case.id]):
                 once[case.id] = found
-        return _joined([best, *once.values()])
+        return _joined([best, *once.values()]) if once else best
 
     def _parts(
         self, changes: Sequence[Update], union: Sequence[int], left: Sequence[Case], *, alone: bool
@@ -176,16 +178,12 @@ def _with(changes: Sequence[Update], union: Sequence[int], at: int) -> tuple[int
 def _mixed(changes: Sequence[Update], new: Sequence[int], case: Case) -> list[tuple[int, ...]]:
     """Return the new changes of a failure with those of one node replaced by the earlier ones."""
     earlier = [at for at, change in enumerate(changes) if change.earlier and case.id in change.groups]
-    nodes = dict.fromkeys(_node(changes[at]) for at in (*new, *earlier))
+    nodes = dict.fromkeys(node_of(changes[at]) for at in (*new, *earlier))
     return [
-        tuple(sorted((*(at for at in new if _node(changes[at]) != node), *old)))
+        tuple(sorted((*(at for at in new if node_of(changes[at]) != node), *old)))
         for node in nodes
-        if len(nodes) > 1 and (old := [at for at in earlier if _node(changes[at]) == node])
+        if len(nodes) > 1 and (old := [at for at in earlier if node_of(changes[at]) == node])
     ]
-
-
-def _node(change: Update) -> str:
-    return change.parameter.rpartition("/")[0]
 
 
 def spread(rows: Iterable[Row], strata: Mapping[str, str], most: int) -> tuple[Row, ...]:
@@ -203,7 +201,7 @@ def _joined(found: Sequence[Mended]) -> Mended:
     for trial in found:
         for group, score in trial.scores.items():
             scores[group] = max(score, scores.get(group, 0.0))
-    return Mended(tuple(sorted({at for trial in found for at in trial.kept})), scores)
+    return Mended(tuple(sorted({at for trial in found for at in trial.kept})), scores, joined=True)
 
 
 def _better(pairs: Sequence[tuple[float, float]]) -> int:

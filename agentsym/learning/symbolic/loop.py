@@ -15,7 +15,7 @@ from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import shorten
 from agentsym.learning.protocols import Decision, Evidence, Proposal, Row, Scores, Trial, Update
 from agentsym.learning.symbolic.blame import Blames, blamed, blamer
-from agentsym.learning.symbolic.changes import applied, texts
+from agentsym.learning.symbolic.changes import applied, node_of, texts
 from agentsym.learning.symbolic.crossover import crossed, pairs
 from agentsym.learning.symbolic.gates import FixGate, Mended, RegressionGate, spread
 from agentsym.learning.symbolic.groups import Group, chosen, grouped, is_failing
@@ -80,28 +80,30 @@ class SymbolicAlgorithm(Generic[N]):
 
     def reason_to_stop(self, state: SymbolicState) -> str:
         """Return that nothing fails any more, when all of train was looked at with the head."""
-        if state.clean >= len(self._training.sets.train) and not state.unvalidated:
+        if len(state.clean) >= len(self._rows) and not state.unvalidated:
             return "nothing fails on train any more"
         return ""
 
     async def step(self, state: SymbolicState) -> SymbolicState:
         """Answer some groups of failures; where none is known, look for some."""
-        state = state.model_copy(update={"step": state.step + 1, "failing": 0})
-        if self._stagnates(state) and (joined := self._crossed(state)) is not None:
-            return await self._validated(self._with_head(state, joined, parent=state.best))
+        state = state.model_copy(update={"step": state.step + 1})
+        if self._stagnates(state) and (crossing := self._crossed(state)) is not None:
+            joined, better = crossing
+            return await self._validated(self._with_head(state, joined, parent=better))
         base = self._training.network(state.head)
         rows = self._looked_at(state)
         evidence = await self._journal.forward(state.step - 1, rows, lambda: self._training.evidence(base, rows))
         self._training.watch(
             "batch", {"step": state.step - 1, "rows": len(rows), "score": mean(e.loss.score for e in evidence)}
         )
-        if self._training.unusable(base, evidence):
+        if not self._knows_failures(state) and self._training.unusable(base, evidence):
             return state.model_copy(update={"failing": state.failing + 1, "scans": state.scans + 1})
-        state = self._after_look(state, evidence)
+        state = self._after_look(state.model_copy(update={"failing": 0}), evidence)
         state, cases = await self._cases(state, base, evidence)
         if not cases:
             return await self._validated_if_due(state)
-        state, proposal = await self._proposed(state, base, cases)
+        right = [item for item in evidence if not is_failing(item)]
+        state, proposal = await self._proposed(state, base, cases, right)
         state = await self._tried(state, base, proposal, cases)
         return await self._validated_if_due(state)
 
@@ -137,7 +139,7 @@ class SymbolicAlgorithm(Generic[N]):
             "groups": (*left, *grouped(evidence, state.groups)),
             "scans": state.scans + 1,
             "seen": min(state.seen + len(evidence), len(self._training.sets.train)) if state.groups else len(evidence),
-            "clean": 0 if failed else state.clean + len(evidence),
+            "clean": () if failed else tuple(dict.fromkeys((*state.clean, *passed))),
         }
         looked = state.model_copy(update=changes)
         return looked if state.scans else looked.model_copy(update={"validated_rate": looked.rate})
@@ -163,7 +165,9 @@ class SymbolicAlgorithm(Generic[N]):
 
     # --- proposing and trying
 
-    async def _proposed(self, state: SymbolicState, base: N, cases: Sequence[Case]) -> tuple[SymbolicState, Proposal]:
+    async def _proposed(
+        self, state: SymbolicState, base: N, cases: Sequence[Case], right: Sequence[Evidence]
+    ) -> tuple[SymbolicState, Proposal]:
         """Ask for changes of the blamed nodes; when those have stopped to help, for moves of the pipeline."""
         said = [(node, text) for case in cases for node, text in case.blame.critiques.items()]
 
@@ -172,7 +176,7 @@ class SymbolicAlgorithm(Generic[N]):
                 moves = await self._mender.redesign(base, cases, tried=state.tried("structure"))
                 if moves.updates:
                     return moves
-            made = await self._mender.propose(base, cases, lr=state.lr, before=state.before, tried=state.tried)
+            made = await self._mender.propose(base, cases, right, lr=state.lr, before=state.before, tried=state.tried)
             return Proposal(updates=(*made.updates, *_earlier(state, cases)))
 
         proposal = await self._journal.phase("proposal", Proposal, propose)
@@ -215,7 +219,7 @@ class SymbolicAlgorithm(Generic[N]):
                 "parents": {**state.parents, candidate.version: base.version},
                 "groups": groups,
                 "passing": tuple(dict.fromkeys((*state.passing, *mended))),
-                "clean": 0,
+                "clean": (),
                 "accepted": state.accepted + 1,
                 "since": (*state.since, *(proposal.updates[at] for at in trial.kept or ())),
                 "fruitless": 0,
@@ -227,17 +231,19 @@ class SymbolicAlgorithm(Generic[N]):
         """Try the changes: do they mend what they answer, and do they break what works?"""
         changes = proposal.updates
         before = {case.id: case.item.loss.score for case in cases}
-        kept = tuple(at for at, change in enumerate(changes) if change.status == "committed")
-        mended = Mended(kept, before)
+        new = (at for at, change in enumerate(changes) if change.status == "committed" and not change.earlier)
+        mended = Mended(tuple(new), before)
         if self._gated and self._recipe.fix:
             mended = await self._fix(base, changes, cases)
         kept, held = mended.kept, self._must_hold(state)
         if self._gated:
             kept = await self._regression(base, changes, kept, held)
+        harmful = tuple(at for at in mended.kept if at not in kept)
         candidate, kept = applied(base, changes, kept)
         after = {**before, **{row: score for row, score in mended.scores.items() if _answers(changes, kept, row)}}
         if self._gated and self._recipe.fix:
-            after |= await self._confirmed(candidate, cases, after, changes, set(mended.kept) - set(kept), len(held))
+            most = len(cases) if mended.joined else max(0, self._recipe.regression - len(held))
+            after |= await self._confirmed(candidate, cases, after, changes, harmful, most)
             kept = tuple(at for at in kept if any(after[group] > before[group] + TIE for group in changes[at].groups))
             candidate, kept = applied(base, changes, kept)
         credit = {
@@ -250,24 +256,25 @@ class SymbolicAlgorithm(Generic[N]):
             after=Scores(batch=after),
             decision=decision,
             kept=kept,
+            harmful=harmful,
             credit=credit,
         )
 
-    def _crossed(self, state: SymbolicState) -> N | None:
-        """Return two versions of the Pareto front joined, if that makes one that was not tried yet."""
+    def _crossed(self, state: SymbolicState) -> tuple[N, str] | None:
+        """Return two versions of the Pareto front joined, and the better of them, if the result was not tried yet."""
         training = self._training
         for better, other, ancestor in pairs(state.pool, state.parents):
             joined = crossed(*(training.network(version) for version in (better, other, ancestor)))
             if joined is not None and joined.version not in state.parents:
                 training.keep(joined, parent=better)
-                return joined
+                return joined, better
         return None
 
     def _with_head(self, state: SymbolicState, head: N, *, parent: str) -> SymbolicState:
         """Go on with a version that was made of others; its failures have to be looked for."""
         parents = {**state.parents, head.version: parent}
         return state.model_copy(
-            update={"head": head.version, "parents": parents, "groups": (), "passing": (), "clean": 0, "fruitless": 0}
+            update={"head": head.version, "parents": parents, "groups": (), "passing": (), "clean": (), "fruitless": 0}
         )
 
     def _warn_of_quotes(self, changes: Sequence[Update]) -> None:
@@ -293,16 +300,15 @@ class SymbolicAlgorithm(Generic[N]):
         scores: Mapping[str, float],
         changes: Sequence[Update],
         dropped: Iterable[int],
-        held: int,
+        most: int,
     ) -> dict[str, float]:
         """Run mended failures again with what is left of the changes, and return their scores.
 
-        Those that a dropped change was for are all run, since it may have had its part in them; of the others, as many
-        as the regression gate has left room for.
+        Those that a dropped change was for are all run, since it may have had its part in them; of the others `most`.
         """
         mended = [case for case in cases if scores[case.id] > case.item.loss.score + TIE]
         doubtful = [case for case in mended if _answers(changes, dropped, case.id)]
-        sure = [case for case in mended if case not in doubtful][: max(0, self._recipe.regression - held)]
+        sure = [case for case in mended if case not in doubtful][:most]
         rows = [case.item.row for case in (*doubtful, *sure)]
         if self._settings.repeats == 1:
             return await self._training.run_once(candidate, rows)
@@ -324,6 +330,8 @@ class SymbolicAlgorithm(Generic[N]):
         """Validate the head when train says that it is worth it."""
         if not state.unvalidated:
             return state
+        if not (self._validation.rows or self._training.held_out()["must_pass"]):
+            return _settled(state.model_copy(update={"best": state.head, "best_score": state.rate}), {})
         recipe, target = self._recipe, self._settings.target
         gone = not state.groups
         risen = state.rate >= (target if target is not None else state.validated_rate + recipe.rise) - TIE
@@ -341,9 +349,6 @@ class SymbolicAlgorithm(Generic[N]):
 
     async def _validated(self, state: SymbolicState) -> SymbolicState:
         """Validate the head: what broke a validation row is taken back, what is worse than the best is given up."""
-        if not (self._validation.rows or self._training.held_out()["must_pass"]):
-            best = {"best": state.head, "best_score": state.rate, "sound": state.head, "since": ()}
-            return state.model_copy(update=best)
         state, found = await self._compared(state, "validate")
         sound = await self._without_harm(state, found)
         if sound is not None:
@@ -391,7 +396,7 @@ class SymbolicAlgorithm(Generic[N]):
             head = parent(state.pool, state.best, explore=self._recipe.explore, draw=chance)
         if head == state.head:
             return state
-        return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": 0})
+        return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": ()})
 
 
 def _answers(changes: Sequence[Update], which: Iterable[int], group: str) -> bool:
@@ -433,7 +438,7 @@ def _pending(
             if update.status == "committed" and not update.earlier and case.id in update.groups
         ]
         mended = trial.decision.accept and trial.after.batch[case.id] > trial.before.batch[case.id] + TIE
-        if not mended and len({update.parameter.rpartition("/")[0] for update in new}) > 1:
+        if not mended and len({node_of(update) for update in new}) > 1:
             pending[case.group.key] = tuple(new)
     return pending
 

@@ -23,15 +23,17 @@ from agentsym.learning.protocols import (
     TraceTeacher,
     Update,
 )
-from agentsym.learning.symbolic.changes import as_changes, merged
+from agentsym.learning.symbolic.changes import as_changes, merged, told
 from agentsym.learning.symbolic.groups import Group
 from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.learning.teacher import views
 from agentsym.learning.teacher.operations import editable_at
 from agentsym.network.edits import Edit
 from agentsym.network.network import Network
-from agentsym.network.parameters import Choices, Examples, Rules
+from agentsym.network.parameters import Choices, Examples, Rules, Text
 from agentsym.network.records import Gradient, Suggestion
 
+RIGHT = 3  # visits of a node that are shown as right
 Heard = Callable[[str], tuple[str, ...]]
 
 
@@ -61,13 +63,21 @@ class Mender:
         self._teacher, self._recipe, self._retries = teacher, recipe, retries
 
     async def propose(
-        self, network: Network, cases: Sequence[Case], *, lr: float, before: Heard, tried: Heard
+        self,
+        network: Network,
+        cases: Sequence[Case],
+        right: Sequence[Evidence],
+        *,
+        lr: float,
+        before: Heard,
+        tried: Heard,
     ) -> Proposal:
         """Return all changes of a step, in the order of the cases and the nodes.
 
         Args:
             network: the version that failed.
             cases: the failures.
+            right: runs that pass.
             lr: the learning rate.
             before: node → what was said of it in earlier steps.
             tried: node → edits of it that did not help.
@@ -79,16 +89,16 @@ class Mender:
                 paths=tuple(paths),
                 evidence=tuple(case.item for case in own),
                 critiques=tuple(case.blame.critiques.get(node, "") for case in own),
-                lr=lr,
+                right=_right(right, node),
                 limits=tuple(
-                    dict.fromkeys(text for path in paths for text in limits.sentences(network.parameter(path), lr))
+                    dict.fromkeys(text for path in paths for text in limits.losses(network.parameter(path), lr))
                 ),
-                before=before(node),
+                before=tuple(text for text in before(node) if text not in [c.blame.critiques.get(node) for c in own]),
                 tried=tried(node),
             )
             for node, paths, own in self._repairs(network, cases)
         ]
-        answers = await together([self._mended(task) for task in tasks])
+        answers = await together([self._mended(task, lr) for task in tasks])
         taken = merged(change for answer in answers for change in answer if change.edits)
         refused = tuple(change for answer in answers for change in answer if not change.edits)
         return Proposal(updates=(*taken, *refused))
@@ -140,13 +150,14 @@ class Mender:
             tasks += [(node, paths, [*own[draft:], *own[:draft]]) for draft in range(drafts)]
         return tasks
 
-    async def _mended(self, task: Repair) -> tuple[Update, ...]:
+    async def _mended(self, task: Repair, lr: float) -> tuple[Update, ...]:
         """Ask until the answer is legal; a task without a legal answer changes nothing."""
         groups = tuple(item.row.id for item in task.evidence)
         for _ in range(self._retries + 1):
+            edits: tuple[Edit, ...] = ()
             try:
-                edits = await self._edits(task)
-                problems = await _problems(task.network, edits, task.lr)
+                edits = await self._edits(task, lr)
+                problems = await _problems(task.network, edits, lr)
             except Unavailable:
                 raise
             except (ModelError, NetworkError) as error:
@@ -155,13 +166,13 @@ class Mender:
                 if not edits:
                     return (Update(parameter=task.node, status="kept", errors=task.errors, groups=groups),)
                 return as_changes(task.network, task.node, edits, groups)
-            task = task.model_copy(update={"errors": (*task.errors, "; ".join(problems))})
+            task = task.model_copy(update={"errors": (*task.errors, _refusal(problems, edits, task.network))})
         return (Update(parameter=task.node, status="discarded", errors=task.errors, groups=groups),)
 
-    async def _edits(self, task: Repair) -> tuple[Edit, ...]:
+    async def _edits(self, task: Repair, lr: float) -> tuple[Edit, ...]:
         if isinstance(self._teacher, TraceTeacher):
             return tuple(await self._teacher.mend(task))
-        return await _by_component(self._teacher, task)
+        return await _by_component(self._teacher, task, lr)
 
     async def _redesigned(self, task: Redesign, teacher: TraceTeacher) -> tuple[Edit, ...]:
         for _ in range(self._retries + 1):
@@ -185,20 +196,33 @@ async def _problems(network: Network, edits: Sequence[Edit], lr: float | None) -
         NetworkError: when the edits cannot be applied.
     """
     after = network.apply(edits)
-    problems = (
-        []
-        if lr is None
-        else [
-            problem
-            for path in network.parameters()
-            if path in after.parameters()
-            for problem in limits.violations(network, after, path, lr)
-        ]
-    )
+    lists = [path for path, item in network.parameters().items() if not isinstance(item, Text)]  # a text is gated whole
+    problems = [
+        problem
+        for path in lists
+        if lr is not None and path in after.parameters()
+        for problem in limits.violations(network, after, path, lr)
+    ]
     return [*problems, *await check_code(network, after)]
 
 
-async def _by_component(teacher: Teacher, task: Repair) -> tuple[Edit, ...]:
+def _refusal(problems: Sequence[str], edits: Sequence[Edit], network: Network) -> str:
+    """Say why an answer is refused, and what it was."""
+    said = "; ".join(told(Update(parameter="", status="discarded", edits=(edit,)), network) for edit in edits)
+    return "; ".join(problems) + (f" (your edits were: {said})" if said else "")
+
+
+def _right(runs: Sequence[Evidence], node: str) -> tuple[str, ...]:
+    """Return a few visits of a node in runs that pass, no two with the same output."""
+    found: dict[str, str] = {}
+    for item in runs:
+        for step in item.trajectory.steps:
+            if step.node == node and step.output:
+                found.setdefault(views.briefly(step.output), views.briefly(step.inputs))
+    return tuple(f"{inputs} => {output}" for output, inputs in list(found.items())[:RIGHT])
+
+
+async def _by_component(teacher: Teacher, task: Repair, lr: float) -> tuple[Edit, ...]:
     """Ask a teacher that knows only the paper's questions: for each component, one after the other."""
     evidence = tuple(
         item.model_copy(update={"gradients": (_gradient(task, item, critique),)})
@@ -211,8 +235,8 @@ async def _by_component(teacher: Teacher, task: Repair) -> tuple[Edit, ...]:
             node=task.node,
             parameter=path,
             evidence=evidence,
-            lr=task.lr,
-            limits=limits.sentences(task.network.parameter(path), task.lr),
+            lr=lr,
+            limits=limits.sentences(task.network.parameter(path), lr),
             errors=task.errors,
         )
         edits += await teacher.propose(component)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from agentsym.learning.protocols import Proposal, Trial, Tried, Update
 from agentsym.learning.state import State
-from agentsym.learning.symbolic.changes import told
+from agentsym.learning.symbolic.changes import node_of, told
 from agentsym.learning.symbolic.groups import Group
 from agentsym.learning.symbolic.momentum import Momentum
 from agentsym.network.network import Network
 
 SAID = 3  # critiques of a node that are told again
+TOLD = 5  # edits of a node that did not help, likewise
 KEPT = 6  # tries that are remembered of each node and outcome
 
 
@@ -20,7 +21,7 @@ class SymbolicState(State):
         groups: failures of the head that are known and not mended yet.
         passing: train rows that pass with the head, as far as is known.
         scans: how often train rows were looked at.
-        clean: train rows in a row that pass with the head, since it became the head.
+        clean: train rows that were found to pass with the head, since something failed last.
         momentum: what was said of each node, fading.
         pool: version → its validation scores by row, of the Pareto front.
         parents: version → the version that it was made from.
@@ -37,7 +38,7 @@ class SymbolicState(State):
     groups: tuple[Group, ...] = ()
     passing: tuple[str, ...] = ()
     scans: int = 0
-    clean: int = 0
+    clean: tuple[str, ...] = ()
     momentum: Momentum = Momentum()
     pool: dict[str, dict[str, float]] = {}
     parents: dict[str, str] = {}
@@ -67,7 +68,7 @@ class SymbolicState(State):
     def tried(self, node: str) -> tuple[str, ...]:
         """Return the edits of a node that did not help, the latest last."""
         own = (item for item in self.history.get(node, ()) if item.outcome == "rejected")
-        return tuple(item.what for item in own)[-3:]
+        return tuple(item.what for item in own)[-TOLD:]
 
     def remembering(self, base: Network, proposal: Proposal, trial: Trial) -> dict[str, tuple[Tried, ...]]:
         """Return the history with what became of each change of a step."""
@@ -77,14 +78,19 @@ class SymbolicState(State):
             if update.status != "committed" or update.earlier:
                 continue
             kept = trial.decision.accept and (trial.kept is None or at in trial.kept)
-            node = update.parameter.split("/")[0]
+            node = node_of(update)
             new = Tried(
                 step=self.step,
                 outcome="accepted" if kept else "rejected",
-                what=told(update, base),
+                what=told(update, base) + ("" if kept else _why_not(trial, at)),
                 change=gain if kept else 0.0,
             )
             tried = (*history.get(node, ()), new)
             same = [item for item in tried if item.outcome == new.outcome][:-KEPT]
             history[node] = tuple(item for item in tried if item not in same)
         return history
+
+
+def _why_not(trial: Trial, at: int) -> str:
+    """Say what became of a change that was not kept."""
+    return " (it broke what was right)" if at in trial.harmful else " (the failure stayed)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from agentsym.learning.gate import StrictGate, ValidatedGate, mean
+from agentsym.learning.gate import ValidatedGate, mean
 from agentsym.learning.protocols import Decision, Row, Scores
 from agentsym.learning.symbolic.pareto import front
 from agentsym.learning.symbolic.race import race
@@ -52,7 +52,7 @@ class Validation(Generic[N]):
         even perfect scores on the rest could not reach the mean of before.
         """
         training, gate = self._training, self._training.parts.gate
-        beat = mean(before.val.values()) if isinstance(gate, ValidatedGate | StrictGate) else NOTHING_TO_BEAT
+        beat = mean(before.val.values()) if isinstance(gate, ValidatedGate) else NOTHING_TO_BEAT
         samples = training.settings.samples
 
         async def score(row: Row) -> float:

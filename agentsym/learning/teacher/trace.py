@@ -21,7 +21,7 @@ from agentsym.learning.teacher.replies import Form
 from agentsym.learning.teacher.requests import listed, messages, section
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
-from agentsym.network.parameters import Code
+from agentsym.network.parameters import Code, Examples, Parameter, Rules
 from agentsym.network.records import LossReport, Message, Step, Trajectory
 from agentsym.network.template import render
 
@@ -65,20 +65,22 @@ def mend_messages(repair: Repair, form: Form, *, student: str = "", prompts: Pat
     found, _ = views.node_at(network, repair.node)
     kinds = dict.fromkeys(network.parameter(path).kind for path in editable)
     how = [reader.section(kind, parts[f"how: {kind}"]) for kind in kinds if f"how: {kind}" in parts]
+    if "rules" in kinds and any(field.type == "choice" for field in found.output):
+        how.append(parts["how: labels"])
     failures = [
         render(
             parts["failure"],
             {
                 "record": views.quoted("failure", _visits(network, repair.node, item.trajectory, item.loss)),
                 "score": f"{item.loss.score:.2g}",
-                "critique": views.quoted("critique", shorten(critique or _judgement(item.loss), 1_000)),
+                "critique": views.quoted("critique", _critique(critique, item.loss)),
             },
         )
         for item, critique in list(zip(repair.evidence, repair.critiques, strict=True))[:RUNS]
     ]
     paths = [*editable, *(path for path in _paths(network, repair.node) if path not in editable)]
     values = {
-        "who": render(parts["who"], {"who": _capital(reader.who)}) if isinstance(found, PromptNode) else "",
+        "who": render(parts["who"], {"who": _capital(reader.who)}) + "\n" if isinstance(found, PromptNode) else "",
         "how": "".join("\n" + text for text in how),
         "operations": views.bullets(described(form)),
         "node": views.node(network, repair.node),
@@ -87,6 +89,7 @@ def mend_messages(repair: Repair, form: Form, *, student: str = "", prompts: Pat
         "failures": "\n\n".join(failures),
         "before": section(parts, "before", listed("critiques", repair.before)),
         "tried": section(parts, "tried", listed("tried", repair.tried)),
+        "right": section(parts, "right", listed("right", repair.right)),
         "limits": section(parts, "limits", views.bullets(repair.limits)),
         "errors": section(parts, "errors", listed("errors", repair.errors)),
     }
@@ -155,10 +158,29 @@ def _components(network: Network, paths: Sequence[str], editable: Sequence[str])
         parameter = network.parameter(path)
         if path not in editable and not parameter.content:
             continue
-        head = f"`{path}`{views.bounds(parameter)}\n" if path in editable else ""
+        head = f"`{path}`{_bounds(parameter)}\n" if path in editable else ""
         most = COMPONENT_CHARS if not isinstance(parameter, Code) or path not in editable else parameter.max_chars
         shown.append(head + views.quoted(path, shorten(views.value(parameter), most)))
+        if isinstance(parameter, Code) and path in editable and parameter.tests:
+            shown.append(f"The tests of `{path}`:\n" + views.quoted(f"{path} tests", parameter.tests.strip()))
     return "\n".join(shown) or "(none)"
+
+
+def _bounds(parameter: Parameter) -> str:
+    """Say the limits of a component that an edit might break."""
+    match parameter:
+        case Rules():
+            return f": at most {parameter.max_chars} characters a rule."
+        case Examples():
+            return ""
+        case _:
+            return ":" + views.bounds(parameter).replace(" At", " at").replace(" From", " from").replace(" One", " one")
+
+
+def _critique(critique: str, loss: LossReport) -> str:
+    """Return what was said of the node, and the judgement of the run."""
+    judged = _judgement(loss)
+    return shorten(critique, 1_000) + (f"\n{judged}" if judged not in critique else "") if critique else judged
 
 
 def _run(trajectory: Trajectory) -> str:

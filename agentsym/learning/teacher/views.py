@@ -279,7 +279,7 @@ class Visits:
         for item, step, expected in self.visits:
             if step.output and _was_right(item, step, expected):
                 label = line([step.output.get(name) for name in self.chosen])
-                by_label.setdefault(label, set()).add(f"{_short(step.inputs)} => {_short(step.output)}")
+                by_label.setdefault(label, set()).add(f"{briefly(step.inputs)} => {briefly(step.output)}")
         ranked = [
             (rank, label, text)
             for label, texts in by_label.items()
@@ -339,7 +339,8 @@ def _is_right(item: Evidence, step: Step, name: str, expected: Any) -> bool:
     return given == expected or (given == item.trajectory.output.get(name) and metrics.get(name, 0.0) >= PERFECT)
 
 
-def _short(values: Mapping[str, Any]) -> str:
+def briefly(values: Mapping[str, Any]) -> str:
+    """Write fields on one line of at most `VISIT_CHARS` characters."""
     return shorten("; ".join(f"{name}: {line(content)}" for name, content in values.items()), VISIT_CHARS)
 
 
