@@ -116,7 +116,8 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
     held_out = "tolerant" if whole else "validated"
     gate = wanted.gate or (held_out if sets.val or sets.must_pass else "paper")
     gate = gate_named(gate) if isinstance(gate, str) else gate
-    combined = isinstance(wanted.optimizer, Recipe) or wanted.optimizer in RECIPES
+    combined = isinstance(wanted.optimizer, str | Recipe) and wanted.optimizer != PAPER
+    validated = bool(sets.val) and "val" in gate.looks_at and "batch" not in gate.looks_at
     evaluator = Evaluator(
         student=wanted.student,
         teacher=teacher,
@@ -134,7 +135,7 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
         gate=gate,
         evaluator=evaluator,
         lr=settings.lr or (1.0 if whole else 0.5),
-        recalls=whole and combined and "batch" not in gate.looks_at,
+        recalls=whole and combined and validated,
     )
 
 
@@ -149,7 +150,7 @@ def _optimizer(
     """Return an optimizer for the paper's loop, or a recipe for the combined algorithm.
 
     For a teacher that reads all rows at once, all failures are one group and its answer is one change, which is the
-    paper's loop with the whole of train as its batch, run in part where the gate does not look at it.
+    paper's loop with the whole of train as its batch, run in part where validation alone decides.
     """
     if isinstance(optimizer, str) and optimizer not in OPTIMIZERS:
         raise UsageError(f"there is no optimizer {optimizer!r}; there are: {', '.join(OPTIMIZERS)}")

@@ -213,6 +213,7 @@ class Trial(Frozen):
         decision: what was decided, and why.
         kept: numbers of the proposal's updates that the candidate is made of; None: all of them.
         harmful: numbers of those that mend something and break something else.
+        said: failure that stayed → what the metric said of it with the changes.
         credit: number of an update → what it added to the scores of the failures that it answers.
     """
 
@@ -222,6 +223,7 @@ class Trial(Frozen):
     decision: Decision
     kept: tuple[int, ...] | None = None
     harmful: tuple[int, ...] = ()
+    said: dict[str, str] = {}
     credit: dict[int, float] = {}
 
 
@@ -265,8 +267,10 @@ class Teacher(Protocol):
 class TraceTeacher(Protocol):
     """A teacher that judges a run as a whole and mends nodes and pipeline; the combined algorithm asks for these."""
 
-    async def blame(self, network: Network, trajectory: Trajectory, loss: LossReport) -> Blame:
-        """Say which nodes of one failing run are to blame, in one call."""
+    async def blame(
+        self, network: Network, trajectory: Trajectory, loss: LossReport, tried: Sequence[str] = ()
+    ) -> Blame:
+        """Say which nodes of one failing run are to blame, in one call; `tried`: what was done about it in vain."""
         ...
 
     async def mend(self, repair: Repair) -> Sequence[Edit]:

@@ -7,13 +7,14 @@ the next; what has not changed need not be run again.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable
 from math import ceil
 from typing import Any
 
 from agentsym.learning.journal import Gradients
 from agentsym.learning.protocols import Evidence, Row
-from agentsym.network.records import LossReport
+from agentsym.network.records import LossReport, Trajectory
 from agentsym.store.store import Store
 
 SHARE = 0.2  # of a batch
@@ -59,7 +60,8 @@ class Recall:
     def add(self, evidence: Iterable[Evidence], step: int) -> None:
         """Remember the runs of a step, with their gradients, in place of earlier ones of the same rows."""
         for item in evidence:
-            self._last[item.row.id], self._step[item.row.id] = item, step
+            kept = item.model_copy(update={"trajectory": _sharing_texts(item.trajectory)})
+            self._last[item.row.id], self._step[item.row.id] = kept, step
 
     def holds(self, item: Evidence) -> bool:
         """Whether it is a remembered run."""
@@ -96,3 +98,14 @@ class Recall:
 
     def _knows(self, row: Row, version: str) -> bool:
         return row.id in self._last and self._last[row.id].trajectory.version == version
+
+
+def _sharing_texts(trajectory: Trajectory) -> Trajectory:
+    """Return a trajectory whose messages share their texts with all others: most differ in the last message only."""
+    steps = tuple(
+        step.model_copy(
+            update={"messages": tuple(m.model_copy(update={"content": sys.intern(m.content)}) for m in step.messages)}
+        )
+        for step in trajectory.steps
+    )
+    return trajectory.model_copy(update={"steps": steps})

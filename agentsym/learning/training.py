@@ -21,6 +21,7 @@ from agentsym.models.door import Door
 from agentsym.network.network import Network
 from agentsym.network.nodes import ToolNode
 from agentsym.network.parameters import Code
+from agentsym.network.records import LossReport
 from agentsym.network.revive import revive
 
 N = TypeVar("N", bound=Network)
@@ -151,9 +152,13 @@ class Training(Generic[N]):
 
     async def run_once(self, network: N, rows: Sequence[Row], rollout: int = 0) -> dict[str, float]:
         """Return the score of each row in one run; equal rollouts of equal prompts are answered once."""
+        return {row: report.score for row, report in (await self.judged(network, rows, rollout)).items()}
+
+    async def judged(self, network: N, rows: Sequence[Row], rollout: int = 0) -> dict[str, LossReport]:
+        """Return the loss of each row in one run, as `run_once` does the score."""
         reports = await self.parts.evaluator.scores(network, rows, first_rollout=rollout)
         self.check_metric()
-        return {row.id: report.score for row, report in zip(rows, reports, strict=True)}
+        return {row.id: report for row, report in zip(rows, reports, strict=True)}
 
     def check_metric(self) -> None:
         """End the run where the metric failed on every row that was just scored."""

@@ -21,7 +21,8 @@ N = TypeVar("N", bound=Network)
 class WholeAlgorithm(PaperAlgorithm[N]):
     """Algorithm 1 on batches that are run in part and remembered in part.
 
-    The gate must not look at the batch: scores that were remembered are those of earlier versions.
+    Only for gates that look at validation alone: of the rows that are remembered, some may fail by now, so the score of
+    a batch is at least as high as it would be had all of it been run.
 
     Args:
         training: what it works with.

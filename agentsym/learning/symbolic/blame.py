@@ -25,8 +25,8 @@ class Blames(Frozen):
 class Blamer(Protocol):
     """Says for one failing run which nodes are to blame."""
 
-    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
-        """Blame the nodes of one run; `turn` counts the steps."""
+    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
+        """Blame the nodes of one run; `tried`: what was done about it in vain, `turn` counts the steps."""
         ...
 
 
@@ -36,9 +36,9 @@ class TraceBlame:
     def __init__(self, teacher: TraceTeacher) -> None:
         self._teacher = teacher
 
-    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
         try:
-            return await self._teacher.blame(network, item.trajectory, item.loss)
+            return await self._teacher.blame(network, item.trajectory, item.loss, tried)
         except Unavailable:
             raise
         except ModelError as error:
@@ -51,7 +51,7 @@ class NodeBlame:
     def __init__(self, teacher: Teacher, lr: float) -> None:
         self._teacher, self._lr = teacher, lr
 
-    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
         gradients = await backward(self._teacher, network, item.trajectory, item.loss, lr=self._lr)
         shares: dict[str, float] = {}
         critiques: dict[str, str] = {}
@@ -67,7 +67,7 @@ class NodeBlame:
 class LastBlame:
     """No call: the last node that ran is to blame, and the loss is the critique."""
 
-    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
         nodes = [step.node for step in item.trajectory.steps]
         return _wholly(item, nodes[-1:])
 
@@ -75,7 +75,7 @@ class LastBlame:
 class TurnBlame:
     """No call: the nodes take turns."""
 
-    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
+    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
         nodes = list(dict.fromkeys(step.node for step in item.trajectory.steps))
         return _wholly(item, nodes[turn % len(nodes) :][:1] if nodes else [])
 
@@ -86,8 +86,8 @@ class ShuffledBlame:
     def __init__(self, inner: Blamer) -> None:
         self._inner = inner
 
-    async def blame(self, network: Network, item: Evidence, turn: int) -> Blame:
-        found = await self._inner.blame(network, item, turn)
+    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
+        found = await self._inner.blame(network, item, tried, turn)
         nodes = list(dict.fromkeys(step.node for step in item.trajectory.steps))
         if len(nodes) < 2:
             return found
@@ -111,9 +111,12 @@ def blamer(recipe: Recipe, teacher: Teacher, lr: float) -> Blamer:
     return ShuffledBlame(asking) if recipe.blame == "shuffled" else asking
 
 
-async def blamed(way: Blamer, network: Network, runs: Sequence[Evidence], turn: int) -> Blames:
-    """Blame all failing runs of a step, side by side."""
-    return Blames(runs=tuple(await together([way.blame(network, item, turn) for item in runs])))
+async def blamed(
+    way: Blamer, network: Network, runs: Sequence[Evidence], tried: Sequence[Sequence[str]], turn: int
+) -> Blames:
+    """Blame all failing runs of a step, side by side; `tried`: what was done about each in vain."""
+    asked = [way.blame(network, item, own, turn) for item, own in zip(runs, tried, strict=True)]
+    return Blames(runs=tuple(await together(asked)))
 
 
 def _wholly(item: Evidence, nodes: Sequence[str]) -> Blame:

@@ -174,4 +174,6 @@ def _place(edit: Edit) -> str:
 
 
 def _is_code(network: Network, edit: Edit) -> bool:
-    return isinstance(edit, SetParameter) and isinstance(network.parameter(edit.path), Code)
+    if not isinstance(edit, SetParameter) or edit.path not in network.parameters():
+        return False
+    return isinstance(network.parameter(edit.path), Code)

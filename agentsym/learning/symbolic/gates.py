@@ -30,11 +30,13 @@ class Mended(NamedTuple):
     Attributes:
         kept: numbers of the changes.
         scores: failure → its score with them, as the mean over the runs that were made.
+        said: failure → what the metric said of its last run.
         joined: they come from several trials, so they were not run as one yet.
     """
 
     kept: tuple[int, ...]
     scores: dict[str, float]
+    said: Mapping[str, str] = {}
     joined: bool = False
 
     def mends(self, case: Case) -> bool:
@@ -77,7 +79,30 @@ class FixGate(Generic[N]):
         for found, (_, case) in zip(again, parts, strict=True):
             if found.mends(case) and not (case.id in once and once[case.id].scores[case.id] >= found.scores[case.id]):
                 once[case.id] = found
-        return _joined([best, *once.values()]) if once else best
+        found = _joined([best, *once.values()]) if once else best
+        return await self._pruned(base, changes, found, cases) if self._most == 1 else found
+
+    async def _pruned(self, base: N, changes: Sequence[Update], found: Mended, cases: Sequence[Case]) -> Mended:
+        """Drop what rides along: of several changes of one node for one failure, those that it does not need."""
+
+        async def superfluous(case: Case, own: Sequence[int]) -> list[int]:
+            out: list[int] = []
+            for at in reversed(own):
+                rest = [other for other in found.kept if other not in (*out, at)]
+                candidate, _ = applied(base, changes, rest)
+                scores = await self._training.run_once(candidate, [case.item.row])
+                if len(out) + 1 < len(own) and scores[case.id] >= found.scores[case.id] - TIE:
+                    out.append(at)
+            return out
+
+        riding: dict[tuple[str, str], list[int]] = {}
+        for at in found.kept:
+            if len(changes[at].groups) == 1:
+                riding.setdefault((changes[at].groups[0], node_of(changes[at])), []).append(at)
+        mended = {case.id: case for case in cases if found.mends(case)}
+        doubtful = [(mended[group], own) for (group, _), own in riding.items() if group in mended and len(own) > 1]
+        dropped = {at for out in await together([superfluous(*each) for each in doubtful]) for at in out}
+        return found._replace(kept=tuple(at for at in found.kept if at not in dropped))
 
     def _parts(
         self, changes: Sequence[Update], union: Sequence[int], left: Sequence[Case], *, alone: bool
@@ -96,12 +121,15 @@ class FixGate(Generic[N]):
         answered = {group for at in open_ones for group in changes[at].groups}
         concerned = [case for case in cases if case.id in answered]
         runs: dict[str, list[tuple[float, float]]] = {case.id: [] for case in concerned}
+        said: dict[str, str] = {}
         kept: list[int] = []
         for repeat in range(self._most):
             rows = [c.item.row for c in concerned if any(c.id in changes[at].groups for at in open_ones)]
             if not rows:
                 break
-            after = await self._training.run_once(candidate, rows, repeat)
+            reports = await self._training.judged(candidate, rows, repeat)
+            after = {row: report.score for row, report in reports.items()}
+            said |= {row: report.requirement or report.text for row, report in reports.items()}
             before = {case.id: case.item.loss.score for case in concerned}
             if self._most > 1:  # the failing run was chosen since it failed, so it says nothing of chance
                 before = await self._training.run_once(base, rows, self._most + 1 + repeat)
@@ -117,7 +145,7 @@ class FixGate(Generic[N]):
                         still.append(at)
             open_ones = tuple(still)
         scores = {group: mean(after for _, after in pairs) for group, pairs in runs.items() if pairs}
-        return Mended(tuple(sorted(kept)), scores)
+        return Mended(tuple(sorted(kept)), scores, said)
 
 
 class RegressionGate(Generic[N]):
@@ -201,7 +229,8 @@ def _joined(found: Sequence[Mended]) -> Mended:
     for trial in found:
         for group, score in trial.scores.items():
             scores[group] = max(score, scores.get(group, 0.0))
-    return Mended(tuple(sorted({at for trial in found for at in trial.kept})), scores, joined=True)
+    said = {row: text for trial in found for row, text in trial.said.items()}
+    return Mended(tuple(sorted({at for trial in found for at in trial.kept})), scores, said, joined=True)
 
 
 def _better(pairs: Sequence[tuple[float, float]]) -> int:

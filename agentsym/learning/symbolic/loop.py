@@ -6,18 +6,19 @@ and a handful of rows that must not break; validation comes when train says that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 from agentsym.learning.estimate import calls_per_example
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import shorten
-from agentsym.learning.protocols import Decision, Evidence, Proposal, Row, Scores, Trial, Update
+from agentsym.learning.protocols import Evidence, Proposal, Row, Scores, Trial, Update
+from agentsym.learning.symbolic.attempts import attempted, taken_back
 from agentsym.learning.symbolic.blame import Blames, blamed, blamer
 from agentsym.learning.symbolic.changes import applied, node_of, texts
 from agentsym.learning.symbolic.crossover import crossed, pairs
-from agentsym.learning.symbolic.gates import FixGate, Mended, RegressionGate, spread
+from agentsym.learning.symbolic.gates import spread
 from agentsym.learning.symbolic.groups import Group, chosen, grouped, is_failing
 from agentsym.learning.symbolic.leakage import Leakage
 from agentsym.learning.symbolic.mend import Case, Mender
@@ -25,6 +26,7 @@ from agentsym.learning.symbolic.pareto import parent
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.learning.symbolic.rng import draw
 from agentsym.learning.symbolic.state import SymbolicState
+from agentsym.learning.symbolic.trying import Trying
 from agentsym.learning.symbolic.validation import Validated, Validation, pooled
 from agentsym.learning.training import Training
 from agentsym.network.canonical import canonical_json
@@ -48,11 +50,9 @@ class SymbolicAlgorithm(Generic[N]):
         self._training, self._recipe = training, recipe
         self._settings, self._journal = training.settings, training.journal
         parts = training.parts
-        self._gated = bool(parts.gate.looks_at)
         self._blamer = blamer(recipe, parts.teacher, parts.lr)
         self._mender = Mender(parts.teacher, recipe, self._settings.retries)
-        self._fix = FixGate(training, joint=recipe.joint, most=self._settings.repeats)
-        self._regression = RegressionGate(training, most=self._settings.repeats)
+        self._trying = Trying(training, recipe)
         self._validation = Validation(training, parts.evaluator.concurrency)
         self._rows = {row.id: row for row in training.sets.train}
         self._leakage = Leakage(str(value) for row in training.sets.train for value in row.inputs.values())
@@ -159,9 +159,15 @@ class SymbolicAlgorithm(Generic[N]):
         items = [runs[group.representative] for group in groups]
         if not items:
             return state, []
-        found = await self._journal.phase("blame", Blames, lambda: blamed(self._blamer, base, items, state.step - 1))
+        found = await self._journal.phase("blame", Blames, lambda: self._blamed(state, base, items, groups))
         cases = zip(items, found.runs, groups, strict=True)
         return state, [Case(item, blame, group) for item, blame, group in cases]
+
+    async def _blamed(
+        self, state: SymbolicState, base: N, items: Sequence[Evidence], groups: Sequence[Group]
+    ) -> Blames:
+        tried = [tuple(map(str, state.attempts.get(group.key, ()))) for group in groups]
+        return await blamed(self._blamer, base, items, tried, state.step - 1)
 
     # --- proposing and trying
 
@@ -173,7 +179,7 @@ class SymbolicAlgorithm(Generic[N]):
 
         async def propose() -> Proposal:
             if self._stagnates(state):
-                moves = await self._mender.redesign(base, cases, tried=state.tried("structure"))
+                moves = await self._mender.redesign(base, cases, tried=state.tried("structure", cases))
                 if moves.updates:
                     return moves
             made = await self._mender.propose(base, cases, right, lr=state.lr, before=state.before, tried=state.tried)
@@ -195,15 +201,13 @@ class SymbolicAlgorithm(Generic[N]):
             return state.model_copy(
                 update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
             )
-        trial = await self._journal.phase("gate", Trial, lambda: self._trial(state, base, proposal, cases))
+        held = self._must_hold(state)
+        trial = await self._journal.phase("gate", Trial, lambda: self._trying(base, proposal, cases, held))
         edits = sum(len(proposal.updates[at].edits) for at in trial.kept or ())
         self._training.watch("gate", {"step": state.step - 1, "decision": trial.decision, "edits": edits})
-        state = state.model_copy(
-            update={
-                "history": state.remembering(base, proposal, trial),
-                "pending": _pending(state, proposal, trial, cases),
-            }
-        )
+        attempts = attempted(state.attempts, base, proposal, trial, cases)
+        pending = _pending(state, proposal, trial, cases)
+        state = state.model_copy(update={"attempts": attempts, "pending": pending})
         if not trial.decision.accept:
             return state.model_copy(
                 update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
@@ -221,43 +225,10 @@ class SymbolicAlgorithm(Generic[N]):
                 "passing": tuple(dict.fromkeys((*state.passing, *mended))),
                 "clean": (),
                 "accepted": state.accepted + 1,
-                "since": (*state.since, *(proposal.updates[at] for at in trial.kept or ())),
+                "since": (*state.since, *(_for_keys(proposal.updates[at], cases) for at in trial.kept or ())),
                 "fruitless": 0,
                 "stale": 0,
             }
-        )
-
-    async def _trial(self, state: SymbolicState, base: N, proposal: Proposal, cases: Sequence[Case]) -> Trial:
-        """Try the changes: do they mend what they answer, and do they break what works?"""
-        changes = proposal.updates
-        before = {case.id: case.item.loss.score for case in cases}
-        new = (at for at, change in enumerate(changes) if change.status == "committed" and not change.earlier)
-        mended = Mended(tuple(new), before)
-        if self._gated and self._recipe.fix:
-            mended = await self._fix(base, changes, cases)
-        kept, held = mended.kept, self._must_hold(state)
-        if self._gated:
-            kept = await self._regression(base, changes, kept, held)
-        harmful = tuple(at for at in mended.kept if at not in kept)
-        candidate, kept = applied(base, changes, kept)
-        after = {**before, **{row: score for row, score in mended.scores.items() if _answers(changes, kept, row)}}
-        if self._gated and self._recipe.fix:
-            most = len(cases) if mended.joined else max(0, self._recipe.regression - len(held))
-            after |= await self._confirmed(candidate, cases, after, changes, harmful, most)
-            kept = tuple(at for at in kept if any(after[group] > before[group] + TIE for group in changes[at].groups))
-            candidate, kept = applied(base, changes, kept)
-        credit = {
-            at: sum(after[group] - before[group] for group in changes[at].groups if group in after) for at in kept
-        }
-        decision = _decided(kept, len(changes), before, after, gated=self._gated)
-        return Trial(
-            candidate=candidate.version,
-            before=Scores(batch=before),
-            after=Scores(batch=after),
-            decision=decision,
-            kept=kept,
-            harmful=harmful,
-            credit=credit,
         )
 
     def _crossed(self, state: SymbolicState) -> tuple[N, str] | None:
@@ -292,28 +263,6 @@ class SymbolicAlgorithm(Generic[N]):
         order.shuffle(passing)
         strata = {row.id: canonical_json(row.expected) for row in passing}
         return spread(passing, strata, self._recipe.regression)
-
-    async def _confirmed(
-        self,
-        candidate: N,
-        cases: Sequence[Case],
-        scores: Mapping[str, float],
-        changes: Sequence[Update],
-        dropped: Iterable[int],
-        most: int,
-    ) -> dict[str, float]:
-        """Run mended failures again with what is left of the changes, and return their scores.
-
-        Those that a dropped change was for are all run, since it may have had its part in them; of the others `most`.
-        """
-        mended = [case for case in cases if scores[case.id] > case.item.loss.score + TIE]
-        doubtful = [case for case in mended if _answers(changes, dropped, case.id)]
-        sure = [case for case in mended if case not in doubtful][:most]
-        rows = [case.item.row for case in (*doubtful, *sure)]
-        if self._settings.repeats == 1:
-            return await self._training.run_once(candidate, rows)
-        lost = await self._regression.broken(candidate, rows)
-        return {case.id: case.item.loss.score for case in mended if case.item.row in lost}
 
     def _after_try(self, groups: Sequence[Group], cases: Sequence[Case], mended: Sequence[str]) -> tuple[Group, ...]:
         """Return the groups that are left: without the mended ones, the tried ones with one try more."""
@@ -350,15 +299,22 @@ class SymbolicAlgorithm(Generic[N]):
     async def _validated(self, state: SymbolicState) -> SymbolicState:
         """Validate the head: what broke a validation row is taken back, what is worse than the best is given up."""
         state, found = await self._compared(state, "validate")
-        sound = await self._without_harm(state, found)
-        if sound is not None:
-            self._training.keep(sound, parent=state.sound)
-            state = self._with_head(state, sound, parent=state.sound)
-            state, found = await self._compared(state, "validate_again")
-            return _settled(state, found.val)
-        head = state.head
-        state = self._next_head(state, accepted=found.decision.accept)
-        return _settled(state, found.val if state.head == head else state.pool.get(state.head, state.val))
+        kept = await self._harmless(state, found)
+        base, since = self._training.network(state.sound), state.since
+        sound, _ = applied(base, since, kept)
+        lost = [change for at, change in enumerate(since) if at not in kept]
+        if lost and sound.version not in (base.version, state.head):
+            self._training.keep(sound, parent=base.version)
+            state = self._with_head(state, sound, parent=base.version)
+            state, found = await self._compared(state, "validate_again")  # learning goes on from it, whatever it scores
+        else:
+            head, accepted = state.head, found.decision.accept
+            lost = lost if accepted else list(since)
+            state = self._next_head(state, accepted=accepted)
+            if state.head != head:
+                found = found.model_copy(update={"val": state.pool.get(state.head, state.val)})
+        state = state.model_copy(update={"attempts": taken_back(state.attempts, base, lost)})
+        return _settled(state, found.val)
 
     async def _compared(self, state: SymbolicState, phase: str) -> tuple[SymbolicState, Validated]:
         """Compare the head with the best version; if it holds, it is the best one from now on."""
@@ -373,19 +329,16 @@ class SymbolicAlgorithm(Generic[N]):
             changes |= {"best": state.head, "best_score": score, "val": found.val, "must_pass": found.must_pass}
         return state.model_copy(update=changes), found
 
-    async def _without_harm(self, state: SymbolicState, found: Validated) -> N | None:
-        """Return the head without the changes that have broken validation rows, if there are any and others are left.
+    async def _harmless(self, state: SymbolicState, found: Validated) -> tuple[int, ...]:
+        """Return the changes since the last validation that have not broken any validation row.
 
         Only scores of validation rows are used; no text of theirs ever reaches the teacher.
         """
-        old, new = state.sound_val, found.val
+        every, old, new = tuple(range(len(state.since))), state.sound_val, found.val
         lost = [row for row in self._validation.rows if old.get(row.id, 0.0) >= PERFECT > new.get(row.id, 1.0)]
-        if not (lost and state.since and self._gated and self._recipe.regression):
-            return None
-        base = self._training.network(state.sound)
-        kept = await self._regression(base, state.since, range(len(state.since)), lost)
-        candidate, _ = applied(base, state.since, kept)
-        return candidate if candidate.version not in (base.version, state.head) else None
+        if not (lost and every and self._trying.gated and self._recipe.regression):
+            return every
+        return await self._trying.regression(self._training.network(state.sound), state.since, every, lost)
 
     def _next_head(self, state: SymbolicState, *, accepted: bool) -> SymbolicState:
         """Choose what is learned on next; another version's failures have to be looked for anew."""
@@ -399,9 +352,10 @@ class SymbolicAlgorithm(Generic[N]):
         return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": ()})
 
 
-def _answers(changes: Sequence[Update], which: Iterable[int], group: str) -> bool:
-    """Whether some of these changes are for a failure."""
-    return any(group in changes[at].groups for at in which)
+def _for_keys(update: Update, cases: Sequence[Case]) -> Update:
+    """Return a change with its groups' keys in the place of the rows that stood for them at one step."""
+    keys = {case.id: case.group.key for case in cases}
+    return update.model_copy(update={"groups": tuple(keys[row] for row in update.groups if row in keys)})
 
 
 def _settled(state: SymbolicState, val: Mapping[str, float]) -> SymbolicState:
@@ -441,15 +395,3 @@ def _pending(
         if not mended and len({node_of(update) for update in new}) > 1:
             pending[case.group.key] = tuple(new)
     return pending
-
-
-def _decided(
-    kept: Sequence[int], proposed: int, before: dict[str, float], after: dict[str, float], *, gated: bool
-) -> Decision:
-    """Put the gates' findings in words."""
-    old, new = mean(before.values()), mean(after.values())
-    if not kept:
-        return Decision(accept=False, reason="no edit mends a failure without harm", before=old, after=old)
-    mended = sum(after[row] > before[row] + TIE for row in before)
-    reason = f"{len(kept)} of {proposed} changes mend {mended} of {len(before)} failures" if gated else "no gate"
-    return Decision(accept=True, reason=reason, before=old, after=new)

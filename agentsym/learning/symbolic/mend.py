@@ -70,7 +70,7 @@ class Mender:
         *,
         lr: float,
         before: Heard,
-        tried: Heard,
+        tried: Callable[[str, Sequence[Case]], tuple[str, ...]],
     ) -> Proposal:
         """Return all changes of a step, in the order of the cases and the nodes.
 
@@ -80,7 +80,7 @@ class Mender:
             right: runs that pass.
             lr: the learning rate.
             before: node → what was said of it in earlier steps.
-            tried: node → edits of it that did not help.
+            tried: node and failures → edits of it that did not help with them.
         """
         tasks = [
             Repair(
@@ -94,7 +94,7 @@ class Mender:
                     dict.fromkeys(text for path in paths for text in limits.losses(network.parameter(path), lr))
                 ),
                 before=tuple(text for text in before(node) if text not in [c.blame.critiques.get(node) for c in own]),
-                tried=tried(node),
+                tried=tried(node, own),
             )
             for node, paths, own in self._repairs(network, cases)
         ]
@@ -158,14 +158,13 @@ class Mender:
             try:
                 edits = await self._edits(task, lr)
                 problems = await _problems(task.network, edits, lr)
+                changes = as_changes(task.network, task.node, edits, groups)
             except Unavailable:
                 raise
             except (ModelError, NetworkError) as error:
                 problems = [str(error)]
             if not problems:
-                if not edits:
-                    return (Update(parameter=task.node, status="kept", errors=task.errors, groups=groups),)
-                return as_changes(task.network, task.node, edits, groups)
+                return changes or (Update(parameter=task.node, status="kept", errors=task.errors, groups=groups),)
             task = task.model_copy(update={"errors": (*task.errors, _refusal(problems, edits, task.network))})
         return (Update(parameter=task.node, status="discarded", errors=task.errors, groups=groups),)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from agentsym.learning.protocols import Proposal, Trial, Tried, Update
+from collections.abc import Sequence
+
+from agentsym.learning.protocols import Update
 from agentsym.learning.state import State
-from agentsym.learning.symbolic.changes import node_of, told
+from agentsym.learning.symbolic.attempts import Attempt
 from agentsym.learning.symbolic.groups import Group
+from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.symbolic.momentum import Momentum
-from agentsym.network.network import Network
 
 SAID = 3  # critiques of a node that are told again
-TOLD = 5  # edits of a node that did not help, likewise
-KEPT = 6  # tries that are remembered of each node and outcome
+TOLD = 5  # edits that did not help, likewise
 
 
 class SymbolicState(State):
@@ -22,6 +23,7 @@ class SymbolicState(State):
         passing: train rows that pass with the head, as far as is known.
         scans: how often train rows were looked at.
         clean: train rows that were found to pass with the head, since something failed last.
+        attempts: group → what was tried against its failures in vain, the latest last.
         momentum: what was said of each node, fading.
         pool: version → its validation scores by row, of the Pareto front.
         parents: version → the version that it was made from.
@@ -39,6 +41,7 @@ class SymbolicState(State):
     passing: tuple[str, ...] = ()
     scans: int = 0
     clean: tuple[str, ...] = ()
+    attempts: dict[str, tuple[Attempt, ...]] = {}
     momentum: Momentum = Momentum()
     pool: dict[str, dict[str, float]] = {}
     parents: dict[str, str] = {}
@@ -65,32 +68,7 @@ class SymbolicState(State):
         """Return what was said of a node most, in the steps until now."""
         return tuple(text for text, _ in self.momentum.of(node))[:SAID]
 
-    def tried(self, node: str) -> tuple[str, ...]:
-        """Return the edits of a node that did not help, the latest last."""
-        own = (item for item in self.history.get(node, ()) if item.outcome == "rejected")
-        return tuple(item.what for item in own)[-TOLD:]
-
-    def remembering(self, base: Network, proposal: Proposal, trial: Trial) -> dict[str, tuple[Tried, ...]]:
-        """Return the history with what became of each change of a step."""
-        history = dict(self.history)
-        gain = trial.decision.after - trial.decision.before
-        for at, update in enumerate(proposal.updates):
-            if update.status != "committed" or update.earlier:
-                continue
-            kept = trial.decision.accept and (trial.kept is None or at in trial.kept)
-            node = node_of(update)
-            new = Tried(
-                step=self.step,
-                outcome="accepted" if kept else "rejected",
-                what=told(update, base) + ("" if kept else _why_not(trial, at)),
-                change=gain if kept else 0.0,
-            )
-            tried = (*history.get(node, ()), new)
-            same = [item for item in tried if item.outcome == new.outcome][:-KEPT]
-            history[node] = tuple(item for item in tried if item not in same)
-        return history
-
-
-def _why_not(trial: Trial, at: int) -> str:
-    """Say what became of a change that was not kept."""
-    return " (it broke what was right)" if at in trial.harmful else " (the failure stayed)"
+    def tried(self, node: str, cases: Sequence[Case]) -> tuple[str, ...]:
+        """Return what was tried at a node against some failures in vain, the latest last."""
+        own = (attempt for case in cases for attempt in self.attempts.get(case.group.key, ()) if attempt.node == node)
+        return tuple(dict.fromkeys(attempt.what for attempt in own))[-TOLD:]

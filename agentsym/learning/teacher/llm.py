@@ -199,10 +199,12 @@ class LLMTeacher:
         answer = await ask(self.door, self.model, request, parse, phase="optimizer", node=task.node, retries=0)
         return answer.value
 
-    async def blame(self, network: Network, trajectory: Trajectory, loss: LossReport) -> Blame:
+    async def blame(
+        self, network: Network, trajectory: Trajectory, loss: LossReport, tried: Sequence[str] = ()
+    ) -> Blame:
         """Say which nodes of a failing run are to blame; its status is `invalid` if no answer is legal."""
         nodes = list(dict.fromkeys(step.node for step in trajectory.steps))
-        messages = trace.blame_messages(network, trajectory, loss, prompts=self.prompts)
+        messages = trace.blame_messages(network, trajectory, loss, tried, prompts=self.prompts)
         request = _request(messages, blame_form(nodes), self.temperature_gradient)
         try:
             answer = await ask(

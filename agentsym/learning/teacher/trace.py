@@ -31,9 +31,14 @@ RUNS = 8  # failing runs that one request shows
 
 
 def blame_messages(
-    network: Network, trajectory: Trajectory, loss: LossReport, *, prompts: Path | None = None
+    network: Network,
+    trajectory: Trajectory,
+    loss: LossReport,
+    tried: Sequence[str] = (),
+    *,
+    prompts: Path | None = None,
 ) -> tuple[Message, ...]:
-    """Render the request for the blame of one run: the agent, its components, the run and its judgement."""
+    """Render the request for the blame of one run: agent, components, run, judgement, and what was tried in vain."""
     parts = blocks("blame", prompts)
     ran = dict.fromkeys(step.node for step in trajectory.steps)
     tools = "\n\n".join(text for node in ran if (text := views.tools(network, node)))
@@ -45,6 +50,7 @@ def blame_messages(
         "run": views.quoted("run", _run(trajectory)),
         "score": f"{loss.score:.2g}",
         "judgement": views.quoted("judgement", _judgement(loss)),
+        "tried": section(parts, "tried", listed("tried", tried)),
     }
     return messages(parts, values)
 
