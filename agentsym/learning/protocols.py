@@ -72,12 +72,14 @@ class Blame(Frozen):
         example_id: the row.
         shares: node → its share of the blame in [0, 1]; nodes that did their part are left out.
         critiques: node → what it must do differently.
+        advice: component → what to change there, where the teacher has said that.
         status: `ok`, or `invalid` where no answer was legal.
     """
 
     example_id: str
     shares: dict[str, Score] = {}
     critiques: dict[str, str] = {}
+    advice: dict[str, str] = {}
     status: Literal["ok", "invalid"] = "ok"
 
 

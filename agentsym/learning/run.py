@@ -185,7 +185,7 @@ def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ..
         elif kind == "validate":
             step = step._replace(validated=Decision.model_validate(data["value"]["decision"]))
         elif kind == "checkpoint":
-            found[step.step] = step
+            found[step.step], step = step, None
     return tuple(found.values())
 
 

@@ -21,8 +21,8 @@ class Settings(Frozen):
         steps: most steps.
         batch: rows a step; None takes the recipe's (20), 4 in the paper's loop, or all rows with a teacher that reads
             them all at once.
-        lr: learning rate in (0, 1]: the share of a parameter that one step may change; None takes 0.5, or 1 with a
-            teacher that reads all rows at once.
+        lr: learning rate in (0, 1]: the share of a list that one step may replace or drop, and in the paper's loop of a
+            text that it may change; None takes 0.5, or 1 with a teacher that reads all rows at once.
         lr_decay: what a rejected step multiplies the learning rate by.
         lr_floor: the learning rate never decays below this.
         retries: how often an illegal answer of the teacher is sent back before it is dropped.

@@ -55,13 +55,15 @@ class NodeBlame:
         gradients = await backward(self._teacher, network, item.trajectory, item.loss, lr=self._lr)
         shares: dict[str, float] = {}
         critiques: dict[str, str] = {}
+        told: dict[str, str] = {}
         for gradient in gradients:
             if gradient.suggestions and not gradient.satisfied:
                 severity = max(suggestion.severity for suggestion in gradient.suggestions) / 3
                 shares[gradient.node] = max(severity, shares.get(gradient.node, 0.0))
+                told |= {suggestion.parameter: suggestion.advice for suggestion in gradient.suggestions}
                 advice = (suggestion.advice for suggestion in gradient.suggestions)
                 critiques[gradient.node] = "\n".join(dict.fromkeys([gradient.analysis, *advice]))
-        return Blame(example_id=item.row.id, shares=shares, critiques=critiques)
+        return Blame(example_id=item.row.id, shares=shares, critiques=critiques, advice=told)
 
 
 class LastBlame:

@@ -102,7 +102,8 @@ class FixGate(Generic[N]):
         mended = {case.id: case for case in cases if found.mends(case)}
         doubtful = [(mended[group], own) for (group, _), own in riding.items() if group in mended and len(own) > 1]
         dropped = {at for out in await together([superfluous(*each) for each in doubtful]) for at in out}
-        return found._replace(kept=tuple(at for at in found.kept if at not in dropped))
+        kept = tuple(at for at in found.kept if at not in dropped)
+        return found._replace(kept=kept, joined=found.joined or bool(dropped))  # what was dropped may mend others
 
     def _parts(
         self, changes: Sequence[Update], union: Sequence[int], left: Sequence[Case], *, alone: bool

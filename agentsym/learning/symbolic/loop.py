@@ -142,7 +142,10 @@ class SymbolicAlgorithm(Generic[N]):
             "clean": () if failed else tuple(dict.fromkeys((*state.clean, *passed))),
         }
         looked = state.model_copy(update=changes)
-        return looked if state.scans else looked.model_copy(update={"validated_rate": looked.rate})
+        if not state.scans:
+            looked = looked.model_copy(update={"validated_rate": looked.rate})
+        held_out = self._training.held_out()  # where there is nothing, what was seen of train counts
+        return looked if held_out["val"] else looked.model_copy(update={"best_score": looked.rate})
 
     async def _cases(
         self, state: SymbolicState, base: N, evidence: Sequence[Evidence]
@@ -280,7 +283,7 @@ class SymbolicAlgorithm(Generic[N]):
         if not state.unvalidated:
             return state
         if not (self._validation.rows or self._training.held_out()["must_pass"]):
-            return _settled(state.model_copy(update={"best": state.head, "best_score": state.rate}), {})
+            return _settled(state.model_copy(update={"best": state.head}), {})
         recipe, target = self._recipe, self._settings.target
         gone = not state.groups
         risen = state.rate >= (target if target is not None else state.validated_rate + recipe.rise) - TIE
@@ -309,7 +312,7 @@ class SymbolicAlgorithm(Generic[N]):
             state, found = await self._compared(state, "validate_again")  # learning goes on from it, whatever it scores
         else:
             head, accepted = state.head, found.decision.accept
-            lost = lost if accepted else list(since)
+            lost = [] if accepted else list(since)  # what cost a row and is kept was not in vain
             state = self._next_head(state, accepted=accepted)
             if state.head != head:
                 found = found.model_copy(update={"val": state.pool.get(state.head, state.val)})

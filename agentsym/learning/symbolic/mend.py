@@ -137,7 +137,7 @@ class Mender:
             shares = case.blame.shares
             threshold = self._recipe.threshold * max(shares.values(), default=0.0)
             for node in sorted(shares, key=lambda node: (-shares[node], node)):
-                paths = list(editable_at(network, node))
+                paths = _paths(network, node, case.blame)
                 if not shares[node] or shares[node] < threshold or not paths:
                     continue
                 if self._recipe.per == "group" and any(_is_list(network, path) for path in paths):
@@ -146,7 +146,7 @@ class Mender:
                     together_at.setdefault(node, []).append(case)
         for node, own in together_at.items():
             drafts = min(len(own), self._recipe.drafts) if self._recipe.per == "group" else 1
-            paths = list(editable_at(network, node))
+            paths = list(dict.fromkeys(path for case in own for path in _paths(network, node, case.blame)))
             tasks += [(node, paths, [*own[draft:], *own[:draft]]) for draft in range(drafts)]
         return tasks
 
@@ -252,6 +252,13 @@ def _gradient(task: Repair, item: Evidence, critique: str) -> Gradient:
         suggestions=tuple(Suggestion(parameter=path, advice=critique) for path in task.paths),
         score=item.loss.score,
     )
+
+
+def _paths(network: Network, node: str, blame: Blame) -> list[str]:
+    """Return the components of a node that may be edited: those with advice, where the blame gives any."""
+    paths = editable_at(network, node)
+    advised = [path for path in paths if path in blame.advice]
+    return advised or list(paths)
 
 
 def _is_list(network: Network, path: str) -> bool:

@@ -20,7 +20,7 @@ from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import Form
 from agentsym.learning.teacher.requests import listed, messages, section
 from agentsym.network.network import Network
-from agentsym.network.nodes import PromptNode
+from agentsym.network.nodes import AnyNode, PromptNode
 from agentsym.network.parameters import Code, Examples, Parameter, Rules
 from agentsym.network.records import LossReport, Message, Step, Trajectory
 from agentsym.network.template import render
@@ -118,7 +118,7 @@ def redesign_messages(redesign: Redesign, *, prompts: Path | None = None) -> tup
     ]
     values = {
         "operations": views.bullets(described(structure_form(network))),
-        "agent": views.agent(network),
+        "agent": views.agent(network).split("\n")[0],
         "pipeline": views.quoted("pipeline", pipeline(network)),
         "failures": "\n\n".join(failures),
         "critiques": section(parts, "critiques", listed("critiques", redesign.critiques)),
@@ -130,21 +130,30 @@ def redesign_messages(redesign: Redesign, *, prompts: Path | None = None) -> tup
 
 
 def pipeline(network: Network) -> str:
-    """Write the pipeline as JSON: nodes with what they read and write, and edges with their conditions."""
+    """Write the pipeline as JSON: nodes with what they do, read and write, edges with their conditions, and tools."""
     nodes = [
-        {"id": node.id, "kind": node.kind, "reads": list(node.inputs), "writes": [field.name for field in node.output]}
+        {
+            "id": node.id,
+            "kind": node.kind,
+            "does": shorten(node.description or _instructions(node), 200),
+            "reads": list(node.inputs),
+            "writes": [field.name for field in node.output],
+        }
         for node in network.nodes
     ]
     edges = [edge.model_dump(mode="json", exclude_defaults=True) for edge in network.edges]
-    tools = [tool.name for tool in network.tools]
-    lines = [
-        f'"{name}": [\n' + ",\n".join(f"  {json.dumps(item)}" for item in items) + "\n]"
-        for name, items in (("nodes", nodes), ("edges", edges))
+    parts = {"nodes": nodes, "edges": edges, "tools": [tool.name for tool in network.tools]}
+    lists = [
+        f'"{name}": [\n' + ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in items) + "\n]"
+        for name, items in parts.items()
         if items
     ]
-    if tools:
-        lines.append(f'"tools": {json.dumps(tools)}')
-    return "{" + ",\n".join(lines) + "}"
+    return "{" + ",\n".join(lists) + "}"
+
+
+def _instructions(node: AnyNode) -> str:
+    text = node.parameters.get("instructions") if isinstance(node, PromptNode) else None
+    return str(text.content) if text is not None else ""
 
 
 def _heeded(repair: Repair, student: str, prompts: Path | None) -> list[str]:

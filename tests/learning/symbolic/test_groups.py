@@ -73,9 +73,7 @@ def test_what_was_required_counts_before_the_comments() -> None:
 
 def test_tries_of_a_known_group_go_on_and_others_begin_anew() -> None:
     (known,) = grouped([failed("r1", "wrong")])
-    again, new = grouped(
-        [failed("r2", "wrong"), failed("r3", "late")], known=[known.model_copy(update={"tried": 2})]
-    )
+    again, new = grouped([failed("r2", "wrong"), failed("r3", "late")], known=[known.model_copy(update={"tried": 2})])
     assert (again.tried, new.tried) == (2, 0)
 
 

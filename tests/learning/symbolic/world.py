@@ -16,22 +16,22 @@ from typing import Any, NamedTuple
 from agentsym import Agent, PromptNode, Rules
 from agentsym.errors import OutputError
 from agentsym.learning.journal import Journal
+from agentsym.learning.metrics import Watched, load_metric
 from agentsym.learning.parts import Wanted, make_parts
 from agentsym.learning.protocols import Blame, Evidence, Redesign, Repair, Row, Task, Update, Verdict
-from agentsym.learning.metrics import Watched, load_metric
 from agentsym.learning.sets import Sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.symbolic.groups import Group
 from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.symbolic.recipe import Recipe
-from agentsym.learning.training import Training
 from agentsym.learning.trainer import Trainer
+from agentsym.learning.training import Training
 from agentsym.models.budget import Budget
 from agentsym.models.protocol import Reply, Request
 from agentsym.network.edits import AddItem, AddNode, Edit
 from agentsym.network.network import Network
 from agentsym.network.records import Gradient, LossReport, Step, Suggestion, Trajectory, Usage
-from agentsym.store.store import Store
+from agentsym.store.store import Store, new_run_id
 
 NODES = ("read", "sort")
 
@@ -40,9 +40,9 @@ class World(NamedTuple):
     """What there is to learn.
 
     Attributes:
-        needs: kind → the nodes whose rules must name it; `check` is a node that has to be added first.
+        needs: kind → the nodes whose rules must name it; a `check` has to be there, and `nobody` can help.
         harm: rule → the kinds that it spoils.
-        noise: tickets that fail at every run but those of these rollouts, and the rollouts.
+        flaky: ticket → the rollouts in which it can be right at all.
     """
 
     needs: Mapping[str, tuple[str, ...]]
@@ -98,16 +98,16 @@ class Student:
         if kind == "unreadable":
             raise OutputError("no answer today")
         needs = self.world.needs.get(kind, ())
-        done = node.lower() not in needs or mind(kind) in rules
+        here = node.lower()
+        done = here not in needs or here == "check" or mind(kind) in rules
         spoilt = any(kind in kinds for rule, kinds in self.world.harm.items() if rule in rules)
         lucky = request.rollout in self.world.flaky.get(ticket, {request.rollout})
         fine = done and not spoilt and lucky and "unknown" not in user
-        if node == "Sort":
-            fine = fine and ("check" not in needs or "checked" in user)
-            text = f"label {kind}" if fine else "general"
-            return _reply(label=text)
-        checked = " checked" if node == "Check" or "checked" in user else ""
-        return _reply(fact=f"{ticket} is {kind}{checked}" + ("" if fine else " unknown"))
+        checked = here == "check" or "checked" in user
+        if here == "sort":
+            missing = {*needs} - {*NODES, *(["check"] if checked else [])}
+            return _reply(label=f"label {kind}" if fine and not missing else "general")
+        return _reply(fact=f"{ticket} is {kind}" + (" checked" if checked else "") + ("" if fine else " unknown"))
 
 
 def _reply(**fields: str) -> Reply:
@@ -182,7 +182,9 @@ class Teacher:
 class Tracing(Teacher):
     """The same teacher; it judges whole runs, and mends nodes and pipeline."""
 
-    async def blame(self, network: Network, trajectory: Trajectory, loss: LossReport) -> Blame:
+    async def blame(
+        self, network: Network, trajectory: Trajectory, loss: LossReport, tried: Sequence[str] = ()
+    ) -> Blame:
         self.asked["blame"] += 1
         kind = kind_of(trajectory)
         nodes = self.lacking(network, kind) or ["sort"]
@@ -240,8 +242,8 @@ def training(store: Store, student: Student, train: Sequence[Row] = (), **change
     sets = Sets(tuple(train), changes.pop("val", ()), (), changes.pop("must_pass", ()))
     settings = Settings.checked(lr=1.0, **changes)
     metric = Watched(load_metric("exact"), print)
-    wanted = Wanted(student, teacher, metric, "symbolic", gate, None, "", 4, False, None)
-    journal = Journal(store, "run")
+    wanted = Wanted(student, teacher, metric, "symbolic", gate, None, "", 32, False, None)
+    journal = Journal(store, new_run_id())
     journal.begin("tickets", {})
     parts = make_parts(wanted, sets, settings, Budget())
     return Training(base, sets, parts, settings, metric, lambda kind, data: None, journal)

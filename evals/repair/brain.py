@@ -1,0 +1,46 @@
+"""The brain of the server: student or teacher by the model's name.
+
+Asked the very same thing again, the teacher draws anew, as a language model does that samples.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from evals.openai_server.reader import schema_of
+
+Teach = Callable[[Mapping[str, Any], str, str], Any]
+Learn = Callable[[Sequence[Mapping[str, Any]], Sequence[str]], Mapping[str, Any]]
+
+
+class Brain:
+    """Answers as student or as teacher.
+
+    Args:
+        student: messages and the fields of the answer → the answer.
+        teacher: form, the request's text and the draw → what fills the form.
+    """
+
+    def __init__(self, student: Learn, teacher: Teach) -> None:
+        self._student, self._teacher = student, teacher
+        self._asked: Counter[str] = Counter()
+
+    def __call__(self, body: Mapping[str, Any]) -> str:
+        """Answer one request.
+
+        Raises:
+            ValueError: the request has no form, or the double cannot answer it.
+        """
+        schema, messages = schema_of(body), body["messages"]
+        if schema is None:
+            raise ValueError(f"{body['model']} answers requests with a form only")
+        if body["model"] == "student":
+            answer: Any = self._student(messages, list(schema["properties"]))
+        else:
+            text = "\n".join(str(message["content"]) for message in messages)
+            answer = self._teacher(schema, text, f"{self._asked[text]}")
+            self._asked[text] += 1
+        return json.dumps(answer, ensure_ascii=False)
