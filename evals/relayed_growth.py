@@ -2,8 +2,8 @@
 
 `python -m evals.relayed_growth KIND --teacher relay:DIR --record FOLDER` puts every request into DIR, where any capable
 language model answers from the files alone; `--teacher recorded:FOLDER` replays such a run and asks nobody. The
-students are the doubles of `evals.repair` and `evals.structure`, which follow what their prompts say in plain words; the
-teacher is told nothing but what its requests say.
+students are the doubles of `evals.repair` and `evals.structure`, which follow what their prompts say in plain words;
+the teacher is told nothing but what its requests say.
 """
 
 from __future__ import annotations

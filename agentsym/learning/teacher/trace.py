@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from agentsym.errors import UsageError
 from agentsym.learning.merge import shorten
@@ -142,7 +143,7 @@ def pipeline(network: Network) -> str:
         for node in network.nodes
     ]
     edges = [edge.model_dump(mode="json", exclude_defaults=True) for edge in network.edges]
-    parts = {"nodes": nodes, "edges": edges, "tools": [tool.name for tool in network.tools]}
+    parts: dict[str, list[Any]] = {"nodes": nodes, "edges": edges, "tools": [tool.name for tool in network.tools]}
     lists = [
         f'"{name}": [\n' + ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in items) + "\n]"
         for name, items in parts.items()
