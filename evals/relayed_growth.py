@@ -49,9 +49,16 @@ def _only_the_tool() -> Study:
     return replace(study, agent=study.agent.freeze(*frozen))
 
 
+def _only_the_pipeline() -> Study:
+    """Return a pipeline of which nothing but its shape may be changed."""
+    study = structure(VARIANTS["node"], SEED)
+    frozen = [path for path, parameter in study.agent.parameters().items() if parameter.learnable]
+    return replace(study, agent=study.agent.freeze(*(path for path in frozen if path != "structure")))
+
+
 KINDS: Mapping[str, Kind] = {
     "tool": Kind(_only_the_tool, Recipe(groups=6, drafts=2), steps=3),
-    "node": Kind(lambda: structure(VARIANTS["node"], SEED), Recipe(groups=4, drafts=2, stagnation=1), steps=5),
+    "node": Kind(_only_the_pipeline, Recipe(groups=4, drafts=2, stagnation=1), steps=5),
 }
 
 

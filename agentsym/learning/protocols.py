@@ -118,6 +118,7 @@ class Redesign(Frozen):
         network: the network that fails.
         evidence: failing runs.
         critiques: what was said of the nodes in them.
+        edits: edits of single nodes that did not help.
         tried: moves that did not help.
         draw: number of an independent answer to the same task.
         errors: why earlier answers to this very task were refused.
@@ -126,6 +127,7 @@ class Redesign(Frozen):
     network: Network
     evidence: tuple[Evidence, ...]
     critiques: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
     draw: int = 0
     errors: tuple[str, ...] = ()

@@ -42,9 +42,11 @@ def _copied(name: str, given: Given) -> str:
 
 
 def _checked(name: str, given: Given) -> str:
-    """Correct a sum that does not fit the order, and a quotation that is not to the letter, where they are given."""
+    """Correct a sum that does not fit the order, and a quotation that is not to the letter, where both are given."""
     text = _copied(name, given)
     for source in map(str, given.values()):
+        if subjects.is_order(source) and len(given) < 2:
+            return str(subjects.slipped(source))  # there is nothing to check but the order itself
         if subjects.is_order(source):
             return re.sub(r"\d+", str(subjects.total(source)), text) if text != source else str(subjects.total(source))
         if (quoted := _KIND.match(source)) and quoted[1] == subjects.QUOTE:
@@ -69,7 +71,7 @@ def _found(name: str, given: Given) -> str:
 
 
 _TASKS: Mapping[str, Callable[[str, Given], str]] = {
-    r"\b(check|verify|correct|compare)": _checked,
+    r"\b(check|verif|correct|compar|recalculat|recomput|recount|re-?check|proofread|anew\b|again\b)": _checked,
     r"\bwork out|\badd up": _worked_out,
     r"\bfind what is to be sent": _found,
     r"\binto a sentence": _said,

@@ -19,10 +19,16 @@ OUTCOME = 200  # characters
 
 
 class Attempt(Frozen):
-    """A change that did not help: of which node, and what it was and led to."""
+    """A change that did not help: of which node, what it did, and what came of it."""
 
     node: str
-    what: str
+    did: str
+    outcome: str
+
+    @property
+    def what(self) -> str:
+        """The change and what came of it."""
+        return f"{self.did} ({self.outcome})"
 
     def __str__(self) -> str:
         return f"{self.node}: {self.what}"
@@ -55,8 +61,8 @@ def taken_back(known: Attempts, base: Network, changes: Iterable[Update]) -> dic
 
 
 def _add(made: dict[str, tuple[Attempt, ...]], key: str, base: Network, update: Update, outcome: str) -> None:
-    new = Attempt(node=node_of(update), what=f"{told(update, base)} ({outcome})")
-    made[key] = tuple(dict.fromkeys((*made.get(key, ()), new)))[-KEPT:]
+    new = Attempt(node=node_of(update), did=told(update, base), outcome=outcome)
+    made[key] = (*(item for item in made.get(key, ()) if (item.node, item.did) != (new.node, new.did)), new)[-KEPT:]
 
 
 def _outcome(trial: Trial, at: int, case: str) -> str:

@@ -16,6 +16,7 @@ from agentsym.learning.protocols import Update
 from agentsym.network.canonical import canonical_json
 from agentsym.network.edits import (
     AddItem,
+    AddNode,
     CreateTool,
     DropItem,
     Edit,
@@ -25,6 +26,7 @@ from agentsym.network.edits import (
     ValueEdit,
 )
 from agentsym.network.network import Network
+from agentsym.network.nodes import PromptNode
 from agentsym.network.parameters import Code
 
 N = TypeVar("N", bound=Network)
@@ -133,6 +135,11 @@ def _told(edit: Edit, base: Network) -> str:
         case SetParameter():
             old = base.parameter(edit.path).content if kind else ""
             return f"{_op(edit.op, kind)} {edit.path}: {shorten(_difference(str(old), str(edit.value)), SHOWN)}"
+        case AddNode(node=PromptNode() as node):
+            text = node.parameters["instructions"].content
+            place = edit.on_edge or edit.after or edit.before or "unconnected"
+            reads, writes = ", ".join(node.inputs), ", ".join(field.name for field in node.output)
+            return f"add_node {node.id} ({place}; reads {reads}, writes {writes}): {shorten(str(text), 2 * SHOWN)}"
         case CreateTool():
             return f"{edit.op} {edit.tool.name}"
         case _:
@@ -155,7 +162,8 @@ def _difference(old: str, new: str) -> str:
     for kind, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if kind != "equal":
             gone, come = glue.join(before[a:b]), glue.join(after[c:d])
-            said.append(" ".join(filter(None, [f"without “{gone}”" if gone else "", f"with “{come}”" if come else ""])))
+            both = f"“{gone}” becomes “{come}”"
+            said.append(both if gone and come else f"“{come}” added" if come else f"“{gone}” removed")
     return "; ".join(said) if old else new
 
 

@@ -56,25 +56,37 @@ class FixGate(Generic[N]):
     def __init__(self, training: Training[N], *, joint: bool, most: int) -> None:
         self._training, self._joint, self._most = training, joint, most
 
-    async def __call__(self, base: N, changes: Sequence[Update], cases: Sequence[Case]) -> Mended:
+    async def __call__(
+        self, base: N, changes: Sequence[Update], cases: Sequence[Case], first_rollout: int = 0
+    ) -> Mended:
         """Try the changes on the failures that they answer.
 
         All new ones are tried together, since some help only with others; where several would change the same thing,
         each of them takes its turn, and the one that mends most stays. Where that mends nothing, one change may hide
         what the others do: then those of each failure are tried by themselves. A failure that needs changes of several
         nodes is tried again with what was proposed for one of the nodes at an earlier step.
+
+        Args:
+            base: the network that fails.
+            changes: what was proposed, some of it earlier.
+            cases: the failures.
+            first_rollout: number of the first run of a pair, of those that this step may use.
         """
+
+        async def tried_with(which: Iterable[int], cases: Sequence[Case]) -> Mended:
+            return await self._try(base, changes, which, cases, first_rollout)
+
         new = [at for at, change in enumerate(changes) if change.status == "committed" and not change.earlier]
         if not self._joint:
-            return _joined(await together([self._try(base, changes, (at,), cases) for at in new]))
+            return _joined(await together([tried_with((at,), cases) for at in new]))
         union, alternatives = compatible(changes, new, {case.id: len(case.group.rows) for case in cases})
         unions = [union, *(_with(changes, union, at) for at in alternatives[:ALTERNATIVES])]
-        tried = await together([self._try(base, changes, which, cases) for which in unions])
+        tried = await together([tried_with(which, cases) for which in unions])
         best = max(tried, key=lambda found: mean(found.scores.get(case.id, case.item.loss.score) for case in cases))
         union = unions[tried.index(best)]
         left = [case for case in cases if not best.mends(case)]
         parts = list(self._parts(changes, union, left, alone=not best.kept))
-        again = await together([self._try(base, changes, which, [case]) for which, case in parts])
+        again = await together([tried_with(which, [case]) for which, case in parts])
         once: dict[str, Mended] = {}
         for found, (_, case) in zip(again, parts, strict=True):
             if found.mends(case) and not (case.id in once and once[case.id].scores[case.id] >= found.scores[case.id]):
@@ -116,7 +128,9 @@ class FixGate(Generic[N]):
             for mixed in _mixed(changes, own, case):
                 yield mixed, case
 
-    async def _try(self, base: N, changes: Sequence[Update], which: Iterable[int], cases: Sequence[Case]) -> Mended:
+    async def _try(
+        self, base: N, changes: Sequence[Update], which: Iterable[int], cases: Sequence[Case], first: int
+    ) -> Mended:
         """Run candidate and base on the failures until it is decided for each change whether it helps."""
         candidate, open_ones = applied(base, changes, which)
         answered = {group for at in open_ones for group in changes[at].groups}
@@ -128,12 +142,12 @@ class FixGate(Generic[N]):
             rows = [c.item.row for c in concerned if any(c.id in changes[at].groups for at in open_ones)]
             if not rows:
                 break
-            reports = await self._training.judged(candidate, rows, repeat)
+            reports = await self._training.judged(candidate, rows, first + repeat)
             after = {row: report.score for row, report in reports.items()}
             said |= {row: report.requirement or report.text for row, report in reports.items()}
             before = {case.id: case.item.loss.score for case in concerned}
             if self._most > 1:  # the failing run was chosen since it failed, so it says nothing of chance
-                before = await self._training.run_once(base, rows, self._most + 1 + repeat)
+                before = await self._training.run_once(base, rows, first + self._most + 1 + repeat)
             for row in rows:
                 runs[row.id].append((before[row.id], after[row.id]))
             still = []
@@ -161,29 +175,36 @@ class RegressionGate(Generic[N]):
         self._training, self._most = training, most
 
     async def __call__(
-        self, base: N, changes: Sequence[Update], kept: Sequence[int], rows: Sequence[Row]
+        self, base: N, changes: Sequence[Update], kept: Sequence[int], rows: Sequence[Row], first_rollout: int = 0
     ) -> tuple[int, ...]:
-        """Return the changes that can stay: with them, all rows that passed still pass."""
+        """Return the changes that can stay: with them, all rows that passed still pass.
+
+        What a noisy student passed by chance alone no change can break, so rows that the base fails as well do not
+        count.
+        """
         kept = tuple(kept)
         while kept and rows:
-            broken = await self.broken(applied(base, changes, kept)[0], rows)
+            broken = await self.broken(applied(base, changes, kept)[0], rows, first_rollout)
+            if broken and self._most > 1:
+                by_chance = await self.broken(base, broken, first_rollout + self._most + 1)  # not the runs that passed
+                rows, broken = ([row for row in some if row not in by_chance] for some in (rows, broken))
             if not broken:
                 break
 
             async def breaks(which: Sequence[int], broken: Sequence[Row] = broken) -> bool:
-                return bool(await self.broken(applied(base, changes, which)[0], broken))
+                return bool(await self.broken(applied(base, changes, which)[0], broken, first_rollout))
 
             harmful = await culprits(kept, breaks)
             kept = tuple(at for at in kept if at not in harmful)
         return kept
 
-    async def broken(self, candidate: N, rows: Sequence[Row]) -> list[Row]:
+    async def broken(self, candidate: N, rows: Sequence[Row], first_rollout: int = 0) -> list[Row]:
         """Return the rows that fail with a candidate; with a noisy student a row counts when most of its runs fail."""
         failed: dict[str, list[bool]] = {row.id: [] for row in rows}
         open_rows = list(rows)
         broken: list[Row] = []
         for repeat in range(self._most):
-            scores = await self._training.run_once(candidate, open_rows, repeat)
+            scores = await self._training.run_once(candidate, open_rows, first_rollout + repeat)
             for row in open_rows:
                 failed[row.id].append(scores[row.id] < PERFECT)
             again = []

@@ -21,10 +21,11 @@ from agentsym.learning.symbolic.crossover import crossed, pairs
 from agentsym.learning.symbolic.gates import spread
 from agentsym.learning.symbolic.groups import Group, chosen, grouped, is_failing
 from agentsym.learning.symbolic.leakage import Leakage
-from agentsym.learning.symbolic.mend import Case, Mender
-from agentsym.learning.symbolic.pareto import parent
+from agentsym.learning.symbolic.mend import Case, Mender, right_visits
+from agentsym.learning.symbolic.pareto import parent, plausible
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.learning.symbolic.rng import draw
+from agentsym.learning.symbolic.significance import first_rollout
 from agentsym.learning.symbolic.state import SymbolicState
 from agentsym.learning.symbolic.trying import Trying
 from agentsym.learning.symbolic.validation import Validated, Validation, pooled
@@ -102,8 +103,7 @@ class SymbolicAlgorithm(Generic[N]):
         state, cases = await self._cases(state, base, evidence)
         if not cases:
             return await self._validated_if_due(state)
-        right = [item for item in evidence if not is_failing(item)]
-        state, proposal = await self._proposed(state, base, cases, right)
+        state, proposal = await self._proposed(state, base, cases)
         state = await self._tried(state, base, proposal, cases)
         return await self._validated_if_due(state)
 
@@ -130,7 +130,10 @@ class SymbolicAlgorithm(Generic[N]):
         passed = [item.row.id for item in evidence if not is_failing(item)]
         failed = [item.row.id for item in evidence if is_failing(item)]
         passing = [row for row in state.passing if row not in failed]
-        changes: dict[str, object] = {"passing": tuple(dict.fromkeys((*passing, *passed)))}
+        changes: dict[str, object] = {
+            "passing": tuple(dict.fromkeys((*passing, *passed))),
+            "right": right_visits(state.right, (item for item in evidence if not is_failing(item))),
+        }
         if self._knows_failures(state):  # what passes now was mended by what was accepted for another failure
             groups = [group for group in state.groups if group.representative not in passed]
             return state.model_copy(update={**changes, "groups": tuple(groups)})
@@ -155,10 +158,13 @@ class SymbolicAlgorithm(Generic[N]):
         groups = [group for group in chosen(state.groups, self._recipe.groups) if group.representative in runs]
         if self._settings.repeats > 1 and groups:  # a noisy student fails now and then at what it can do
             rows = [runs[group.representative].row for group in groups]
-            again = await self._training.run_once(base, rows, self._settings.repeats)
+            repeats = self._settings.repeats
+            again = await self._training.run_once(base, rows, first_rollout(state.step, repeats) + repeats)
             flaky = [group for group in groups if again[group.representative] >= PERFECT]
             groups = [group for group in groups if group not in flaky]
-            state = state.model_copy(update={"groups": tuple(g for g in state.groups if g not in flaky)})
+            left = tuple(group for group in state.groups if group not in flaky)
+            clean = () if left else tuple(dict.fromkeys((*state.clean, *(item.row.id for item in evidence))))
+            state = state.model_copy(update={"groups": left, "clean": clean})
         items = [runs[group.representative] for group in groups]
         if not items:
             return state, []
@@ -174,18 +180,19 @@ class SymbolicAlgorithm(Generic[N]):
 
     # --- proposing and trying
 
-    async def _proposed(
-        self, state: SymbolicState, base: N, cases: Sequence[Case], right: Sequence[Evidence]
-    ) -> tuple[SymbolicState, Proposal]:
+    async def _proposed(self, state: SymbolicState, base: N, cases: Sequence[Case]) -> tuple[SymbolicState, Proposal]:
         """Ask for changes of the blamed nodes; when those have stopped to help, for moves of the pipeline."""
         said = [(node, text) for case in cases for node, text in case.blame.critiques.items()]
 
         async def propose() -> Proposal:
             if self._stagnates(state):
-                moves = await self._mender.redesign(base, cases, tried=state.tried("structure", cases))
+                edits = tuple(text for node in base.nodes for text in state.tried(node.id, cases))
+                moves = await self._mender.redesign(base, cases, edits=edits, tried=state.tried("structure", cases))
                 if moves.updates:
                     return moves
-            made = await self._mender.propose(base, cases, right, lr=state.lr, before=state.before, tried=state.tried)
+            made = await self._mender.propose(
+                base, cases, state.right, lr=state.lr, before=state.before, tried=state.tried
+            )
             return Proposal(updates=(*made.updates, *_earlier(state, cases)))
 
         proposal = await self._journal.phase("proposal", Proposal, propose)
@@ -204,8 +211,8 @@ class SymbolicAlgorithm(Generic[N]):
             return state.model_copy(
                 update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
             )
-        held = self._must_hold(state)
-        trial = await self._journal.phase("gate", Trial, lambda: self._trying(base, proposal, cases, held))
+        held, first = self._must_hold(state), first_rollout(state.step, self._settings.repeats)
+        trial = await self._journal.phase("gate", Trial, lambda: self._trying(base, proposal, cases, held, first))
         edits = sum(len(proposal.updates[at].edits) for at in trial.kept or ())
         self._training.watch("gate", {"step": state.step - 1, "decision": trial.decision, "edits": edits})
         attempts = attempted(state.attempts, base, proposal, trial, cases)
@@ -341,7 +348,8 @@ class SymbolicAlgorithm(Generic[N]):
         lost = [row for row in self._validation.rows if old.get(row.id, 0.0) >= PERFECT > new.get(row.id, 1.0)]
         if not (lost and every and self._trying.gated and self._recipe.regression):
             return every
-        return await self._trying.regression(self._training.network(state.sound), state.since, every, lost)
+        first = first_rollout(state.step, self._settings.repeats)
+        return await self._trying.regression(self._training.network(state.sound), state.since, every, lost, first)
 
     def _next_head(self, state: SymbolicState, *, accepted: bool) -> SymbolicState:
         """Choose what is learned on next; another version's failures have to be looked for anew."""
@@ -349,7 +357,8 @@ class SymbolicAlgorithm(Generic[N]):
             head = state.head if accepted else state.best
         else:
             chance = draw(self._settings.seed, state.step, "parent")
-            head = parent(state.pool, state.best, explore=self._recipe.explore, draw=chance)
+            pool = state.pool if self._settings.repeats == 1 else plausible(state.pool, state.best)
+            head = parent(pool, state.best, explore=self._recipe.explore, draw=chance)
         if head == state.head:
             return state
         return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": ()})

@@ -5,7 +5,7 @@ What comes out is legal, within the learning rate, and code has passed its tests
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agentsym.errors import ModelError, NetworkError, Unavailable
@@ -66,7 +66,7 @@ class Mender:
         self,
         network: Network,
         cases: Sequence[Case],
-        right: Sequence[Evidence],
+        right: Mapping[str, tuple[str, ...]],
         *,
         lr: float,
         before: Heard,
@@ -77,7 +77,7 @@ class Mender:
         Args:
             network: the version that failed.
             cases: the failures.
-            right: runs that pass.
+            right: node → visits that were right.
             lr: the learning rate.
             before: node → what was said of it in earlier steps.
             tried: node and failures → edits of it that did not help with them.
@@ -89,7 +89,7 @@ class Mender:
                 paths=tuple(paths),
                 evidence=tuple(case.item for case in own),
                 critiques=tuple(case.blame.critiques.get(node, "") for case in own),
-                right=_right(right, node),
+                right=right.get(node, ()),
                 limits=tuple(
                     dict.fromkeys(text for path in paths for text in limits.losses(network.parameter(path), lr))
                 ),
@@ -103,7 +103,9 @@ class Mender:
         refused = tuple(change for answer in answers for change in answer if not change.edits)
         return Proposal(updates=(*taken, *refused))
 
-    async def redesign(self, network: Network, cases: Sequence[Case], *, tried: tuple[str, ...]) -> Proposal:
+    async def redesign(
+        self, network: Network, cases: Sequence[Case], *, edits: tuple[str, ...], tried: tuple[str, ...]
+    ) -> Proposal:
         """Return independent moves of the pipeline, none that was tried before; each is a change of its own."""
         if not isinstance(self._teacher, TraceTeacher) or not network.structure.learnable:
             return Proposal()
@@ -112,6 +114,7 @@ class Mender:
             network=network,
             evidence=tuple(case.item for case in cases),
             critiques=tuple(critiques),
+            edits=edits,
             tried=tried,
         )
         drafts = [task.model_copy(update={"draw": draw}) for draw in range(self._recipe.drafts)]
@@ -211,14 +214,15 @@ def _refusal(problems: Sequence[str], edits: Sequence[Edit], network: Network) -
     return "; ".join(problems) + (f" (your edits were: {said})" if said else "")
 
 
-def _right(runs: Sequence[Evidence], node: str) -> tuple[str, ...]:
-    """Return a few visits of a node in runs that pass, no two with the same output."""
-    found: dict[str, str] = {}
-    for item in runs:
+def right_visits(known: Mapping[str, tuple[str, ...]], runs: Iterable[Evidence]) -> dict[str, tuple[str, ...]]:
+    """Return node → a few visits in runs that pass, the newest first, no two with the same output."""
+    found = {node: list(lines) for node, lines in known.items()}
+    for item in reversed(list(runs)):
         for step in item.trajectory.steps:
-            if step.node == node and step.output:
-                found.setdefault(views.briefly(step.output), views.briefly(step.inputs))
-    return tuple(f"{inputs} => {output}" for output, inputs in list(found.items())[:RIGHT])
+            own, output = found.setdefault(step.node, []), views.briefly(step.output)
+            if step.output and not any(line.endswith(f" => {output}") for line in own):
+                own.insert(0, f"{views.briefly(step.inputs)} => {output}")
+    return {node: tuple(lines[:RIGHT]) for node, lines in found.items()}
 
 
 async def _by_component(teacher: Teacher, task: Repair, lr: float) -> tuple[Edit, ...]:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 
 from agentsym.learning.gate import TIE, mean
+from agentsym.learning.symbolic.significance import LEVEL, sign_test
 
 Pool = Mapping[str, Mapping[str, float]]
 
@@ -34,6 +35,20 @@ def front(pool: Pool, *, cost: Mapping[str, float] | None = None) -> dict[str, i
         )
 
     return {name: len(rows) for name, rows in won.items() if rows and not dominated(name)}
+
+
+def plausible(pool: Pool, incumbent: str) -> dict[str, Mapping[str, float]]:
+    """Return the candidates that may be as good as the incumbent; where answers vary, chance wins a row for any other.
+
+    Left out are those that lose so many more rows to the incumbent than they win that the sign test excludes chance.
+    """
+    best = pool.get(incumbent, {})
+
+    def beaten(scores: Mapping[str, float]) -> bool:
+        gains = [best[row] - score for row, score in scores.items() if row in best]
+        return sign_test(sum(gain > TIE for gain in gains), sum(gain < -TIE for gain in gains)) < LEVEL
+
+    return {name: scores for name, scores in pool.items() if name == incumbent or not beaten(scores)}
 
 
 def parent(

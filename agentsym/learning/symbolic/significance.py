@@ -12,6 +12,15 @@ MOST = 5
 LEVEL = 0.1
 
 
+def first_rollout(step: int, most: int) -> int:
+    """Return the first number of the rollouts that a step runs: what chance decided in one must not bind the next.
+
+    A step has `most` numbers for candidates, one for a second look at a failure, and `most` for the base. Where answers
+    do not vary (`most` = 1) all is rollout 0, which is answered once.
+    """
+    return 0 if most == 1 else step * (2 * most + 1)
+
+
 def sign_test(better: int, worse: int) -> float:
     """Return the chance of at least so many better ones among the changed pairs, were better and worse equally likely.
 

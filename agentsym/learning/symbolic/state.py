@@ -24,6 +24,7 @@ class SymbolicState(State):
         scans: how often train rows were looked at.
         clean: train rows that were found to pass with the head, since something failed last.
         attempts: group → what was tried against its failures in vain, the latest last.
+        right: node → visits that were right, as `inputs => outputs`.
         momentum: what was said of each node, fading.
         pool: version → its validation scores by row, of the Pareto front.
         parents: version → the version that it was made from.
@@ -42,6 +43,7 @@ class SymbolicState(State):
     scans: int = 0
     clean: tuple[str, ...] = ()
     attempts: dict[str, tuple[Attempt, ...]] = {}
+    right: dict[str, tuple[str, ...]] = {}
     momentum: Momentum = Momentum()
     pool: dict[str, dict[str, float]] = {}
     parents: dict[str, str] = {}
@@ -70,5 +72,6 @@ class SymbolicState(State):
 
     def tried(self, node: str, cases: Sequence[Case]) -> tuple[str, ...]:
         """Return what was tried at a node against some failures in vain, the latest last."""
-        own = (attempt for case in cases for attempt in self.attempts.get(case.group.key, ()) if attempt.node == node)
-        return tuple(dict.fromkeys(attempt.what for attempt in own))[-TOLD:]
+        attempts = (attempt for case in cases for attempt in self.attempts.get(case.group.key, ()))
+        own = {attempt.did: attempt.what for attempt in attempts if attempt.node == node}
+        return tuple(own.values())[-TOLD:]

@@ -39,7 +39,9 @@ class Trying(Generic[N]):
         self.regression = RegressionGate(training, most=most)
         self._fix = FixGate(training, joint=recipe.joint, most=most)
 
-    async def __call__(self, base: N, proposal: Proposal, cases: Sequence[Case], must_hold: Sequence[Row]) -> Trial:
+    async def __call__(
+        self, base: N, proposal: Proposal, cases: Sequence[Case], must_hold: Sequence[Row], first_rollout: int
+    ) -> Trial:
         """Try a proposal: do its changes mend what they answer, and do they break what works?
 
         Args:
@@ -47,19 +49,20 @@ class Trying(Generic[N]):
             proposal: its changes.
             cases: the failures that they answer.
             must_hold: rows that pass with the head.
+            first_rollout: number of the first run of a row, of those that this step may use.
         """
         changes = proposal.updates
         before = {case.id: case.item.loss.score for case in cases}
-        mended = await self._mended(base, changes, cases)
+        mended = await self._mended(base, changes, cases, first_rollout)
         kept = mended.kept
         if self.gated and self._recipe.regression:
-            kept = await self.regression(base, changes, kept, must_hold)
+            kept = await self.regression(base, changes, kept, must_hold, first_rollout)
         harmful = tuple(at for at in mended.kept if at not in kept)
         candidate, kept = applied(base, changes, kept)
         after = {**before, **{row: score for row, score in mended.scores.items() if answers(changes, kept, row)}}
         if self.gated and self._recipe.fix:
             most = len(cases) if mended.joined else max(0, self._recipe.regression - len(must_hold))
-            after |= await self._confirmed(candidate, cases, after, changes, harmful, most)
+            after |= await self._confirmed(candidate, cases, after, changes, harmful, most, first_rollout)
             kept = tuple(at for at in kept if any(after[group] > before[group] + TIE for group in changes[at].groups))
             candidate, kept = applied(base, changes, kept)
         credit = {
@@ -76,9 +79,9 @@ class Trying(Generic[N]):
             said={row: text for row, text in mended.said.items() if after[row] <= before[row] + TIE},
         )
 
-    async def _mended(self, base: N, changes: Sequence[Update], cases: Sequence[Case]) -> Mended:
+    async def _mended(self, base: N, changes: Sequence[Update], cases: Sequence[Case], first_rollout: int) -> Mended:
         if self.gated and self._recipe.fix:
-            return await self._fix(base, changes, cases)
+            return await self._fix(base, changes, cases, first_rollout)
         new = [at for at, change in enumerate(changes) if change.status == "committed" and not change.earlier]
         first, _ = compatible(changes, new, {case.id: len(case.group.rows) for case in cases})
         return Mended(first, {case.id: case.item.loss.score for case in cases})
@@ -91,6 +94,7 @@ class Trying(Generic[N]):
         changes: Sequence[Update],
         dropped: Iterable[int],
         most: int,
+        first_rollout: int,
     ) -> dict[str, float]:
         """Run mended failures again with what is left of the changes, and return their scores.
 
@@ -102,7 +106,7 @@ class Trying(Generic[N]):
         rows = [case.item.row for case in (*doubtful, *sure)]
         if self._training.settings.repeats == 1:
             return await self._training.run_once(candidate, rows)
-        lost = await self.regression.broken(candidate, rows)
+        lost = await self.regression.broken(candidate, rows, first_rollout)
         return {case.id: case.item.loss.score for case in mended if case.item.row in lost}
 
     def _decided(

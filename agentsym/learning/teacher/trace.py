@@ -123,6 +123,7 @@ def redesign_messages(redesign: Redesign, *, prompts: Path | None = None) -> tup
         "pipeline": views.quoted("pipeline", pipeline(network)),
         "failures": "\n\n".join(failures),
         "critiques": section(parts, "critiques", listed("critiques", redesign.critiques)),
+        "edits": section(parts, "edits", listed("edits", redesign.edits)),
         "tried": section(parts, "tried", listed("tried", redesign.tried)),
         "draw": section(parts, "draw", str(redesign.draw + 1)) if redesign.draw else "",
         "errors": section(parts, "errors", listed("errors", redesign.errors)),
