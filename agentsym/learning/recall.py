@@ -18,6 +18,7 @@ from agentsym.network.records import LossReport, Trajectory
 from agentsym.store.store import Store
 
 SHARE = 0.2  # of a batch
+FEWEST = 100  # rows: what a smaller batch could save is not worth a step that learns too little
 
 
 class Recall:
@@ -27,12 +28,14 @@ class Recall:
         train: the rows that batches are drawn from.
         seed: breaks ties between rows that ran last at the same step.
         share: of a batch, how much is run at least while anything in it could have changed, in [0, 1].
+        fewest: rows that are run at least, likewise.
     """
 
-    def __init__(self, train: Iterable[Row], seed: int, share: float = SHARE) -> None:
+    def __init__(self, train: Iterable[Row], seed: int, share: float = SHARE, fewest: int = FEWEST) -> None:
         self._rows = {row.id: row for row in train}
         self._seed = seed
         self._share = share
+        self._fewest = fewest
         self._last: dict[str, Evidence] = {}
         self._step: dict[str, int] = {}
 
@@ -53,7 +56,8 @@ class Recall:
         passed = [row for row in stale if row.id in self._last and self._last[row.id].loss.satisfied]
         random.Random(f"{self._seed}/{step}").shuffle(passed)
         passed.sort(key=lambda row: self._step[row.id])
-        room = len(passed) if every else max(0, ceil(self._share * len(rows)) - (len(stale) - len(passed)))
+        least = max(ceil(self._share * len(rows)), self._fewest)
+        room = len(passed) if every else max(0, least - (len(stale) - len(passed)))
         trusted = {row.id for row in passed[room:]}
         return tuple(row for row in stale if row.id not in trusted)
 

@@ -13,15 +13,15 @@ from agentsym.learning.estimate import calls_per_example
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import shorten
-from agentsym.learning.protocols import Evidence, Proposal, Row, Scores, Trial, Update
+from agentsym.learning.protocols import Evidence, Proposal, Scores, Trial, Update
 from agentsym.learning.symbolic.attempts import attempted, taken_back
 from agentsym.learning.symbolic.blame import Blames, blamed, blamer
 from agentsym.learning.symbolic.changes import applied, node_of, texts
 from agentsym.learning.symbolic.crossover import crossed, pairs
-from agentsym.learning.symbolic.gates import spread
-from agentsym.learning.symbolic.groups import Group, chosen, grouped, is_failing
+from agentsym.learning.symbolic.groups import Group, chosen, is_failing
 from agentsym.learning.symbolic.leakage import Leakage
-from agentsym.learning.symbolic.mend import Case, Mender, right_visits
+from agentsym.learning.symbolic.looking import Looking
+from agentsym.learning.symbolic.mend import Case, Mender
 from agentsym.learning.symbolic.pareto import parent, plausible
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.learning.symbolic.rng import draw
@@ -30,11 +30,9 @@ from agentsym.learning.symbolic.state import SymbolicState
 from agentsym.learning.symbolic.trying import Trying
 from agentsym.learning.symbolic.validation import Validated, Validation, pooled
 from agentsym.learning.training import Training
-from agentsym.network.canonical import canonical_json
 from agentsym.network.network import Network
 
 N = TypeVar("N", bound=Network)
-TRIES = 2  # of a failure, before unseen rows are looked at
 
 
 class SymbolicAlgorithm(Generic[N]):
@@ -55,7 +53,7 @@ class SymbolicAlgorithm(Generic[N]):
         self._mender = Mender(parts.teacher, recipe, self._settings.retries)
         self._trying = Trying(training, recipe)
         self._validation = Validation(training, parts.evaluator.concurrency)
-        self._rows = {row.id: row for row in training.sets.train}
+        self._looking = Looking(training, recipe)
         self._leakage = Leakage(str(value) for row in training.sets.train for value in row.inputs.values())
 
     def rows_at_first(self) -> int:
@@ -81,7 +79,7 @@ class SymbolicAlgorithm(Generic[N]):
 
     def reason_to_stop(self, state: SymbolicState) -> str:
         """Return that nothing fails any more, when all of train was looked at with the head."""
-        if len(state.clean) >= len(self._rows) and not state.unvalidated:
+        if len(state.clean) >= len({row.id for row in self._training.sets.train}) and not state.unvalidated:
             return "nothing fails on train any more"
         return ""
 
@@ -92,14 +90,14 @@ class SymbolicAlgorithm(Generic[N]):
             joined, better = crossing
             return await self._validated(self._with_head(state, joined, parent=better))
         base = self._training.network(state.head)
-        rows = self._looked_at(state)
+        rows = self._looking.rows(state)
         evidence = await self._journal.forward(state.step - 1, rows, lambda: self._training.evidence(base, rows))
         self._training.watch(
             "batch", {"step": state.step - 1, "rows": len(rows), "score": mean(e.loss.score for e in evidence)}
         )
-        if not self._knows_failures(state) and self._training.unusable(base, evidence):
+        if not self._looking.knows_failures(state) and self._training.unusable(base, evidence):
             return state.model_copy(update={"failing": state.failing + 1, "scans": state.scans + 1})
-        state = self._after_look(state.model_copy(update={"failing": 0}), evidence)
+        state = self._looking.after(state.model_copy(update={"failing": 0}), evidence)
         state, cases = await self._cases(state, base, evidence)
         if not cases:
             return await self._validated_if_due(state)
@@ -112,43 +110,6 @@ class SymbolicAlgorithm(Generic[N]):
         return self._training.checkpoint(await self._validated(state)) if state.unvalidated else state
 
     # --- looking for failures
-
-    def _looked_at(self, state: SymbolicState) -> tuple[Row, ...]:
-        """Return the rows to run: those that stand for known failures, else the next rows of train."""
-        if self._knows_failures(state):
-            ids = [group.representative for group in chosen(state.groups, self._recipe.groups)]
-            return tuple(self._rows[row] for row in dict.fromkeys(ids))
-        return self._training.parts.sampler.batch(self._training.sets.train, state.scans)
-
-    def _knows_failures(self, state: SymbolicState) -> bool:
-        """Whether there are failures worth another try; where all were tried in vain, unseen rows come first."""
-        fresh = any(group.tried < TRIES for group in state.groups)
-        return fresh or (bool(state.groups) and state.seen >= len(self._training.sets.train))
-
-    def _after_look(self, state: SymbolicState, evidence: Sequence[Evidence]) -> SymbolicState:
-        """Take note of what passes and what fails with the head."""
-        passed = [item.row.id for item in evidence if not is_failing(item)]
-        failed = [item.row.id for item in evidence if is_failing(item)]
-        passing = [row for row in state.passing if row not in failed]
-        changes: dict[str, object] = {
-            "passing": tuple(dict.fromkeys((*passing, *passed))),
-            "right": right_visits(state.right, (item for item in evidence if not is_failing(item))),
-        }
-        if self._knows_failures(state):  # what passes now was mended by what was accepted for another failure
-            groups = [group for group in state.groups if group.representative not in passed]
-            return state.model_copy(update={**changes, "groups": tuple(groups)})
-        left = [group for group in state.groups if not set(group.rows) & {*passed, *failed}]
-        changes |= {
-            "groups": (*left, *grouped(evidence, state.groups)),
-            "scans": state.scans + 1,
-            "seen": min(state.seen + len(evidence), len(self._training.sets.train)) if state.groups else len(evidence),
-            "clean": () if failed else tuple(dict.fromkeys((*state.clean, *passed))),
-        }
-        looked = state.model_copy(update=changes)
-        if not state.scans:
-            looked = looked.model_copy(update={"validated_rate": looked.rate})
-        held_out = self._training.held_out()  # where there is nothing, what was seen of train counts
-        return looked if held_out["val"] else looked.model_copy(update={"best_score": looked.rate})
 
     async def _cases(
         self, state: SymbolicState, base: N, evidence: Sequence[Evidence]
@@ -211,7 +172,7 @@ class SymbolicAlgorithm(Generic[N]):
             return state.model_copy(
                 update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
             )
-        held, first = self._must_hold(state), first_rollout(state.step, self._settings.repeats)
+        held, first = self._looking.must_hold(state), first_rollout(state.step, self._settings.repeats)
         trial = await self._journal.phase("gate", Trial, lambda: self._trying(base, proposal, cases, held, first))
         edits = sum(len(proposal.updates[at].edits) for at in trial.kept or ())
         self._training.watch("gate", {"step": state.step - 1, "decision": trial.decision, "edits": edits})
@@ -265,14 +226,6 @@ class SymbolicAlgorithm(Generic[N]):
                 for passage in self._leakage.leaks(text):
                     warning = f"{change.parameter} now repeats words of a training input: “{shorten(passage, 100)}”"
                     self._training.watch("warning", {"text": warning})
-
-    def _must_hold(self, state: SymbolicState) -> tuple[Row, ...]:
-        """Return rows that pass with the head: some of every kind of right answer."""
-        order = draw(self._settings.seed, state.step, "regression")
-        passing = [self._rows[row] for row in state.passing]
-        order.shuffle(passing)
-        strata = {row.id: canonical_json(row.expected) for row in passing}
-        return spread(passing, strata, self._recipe.regression)
 
     def _after_try(self, groups: Sequence[Group], cases: Sequence[Case], mended: Sequence[str]) -> tuple[Group, ...]:
         """Return the groups that are left: without the mended ones, the tried ones with one try more."""
