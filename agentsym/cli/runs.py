@@ -112,11 +112,21 @@ def run_named(store: Store, name: str) -> RunInfo:
 def _step(step: StepRecord) -> dict[str, Any]:
     return {
         "step": step.step + 1,
-        "batch_score": step.score,
+        "rows": step.rows,
+        "score": step.score,
         "decision": None if step.decision is None else step.decision.model_dump(mode="json"),
         "edits": [
-            {"op": edit.op, **edit.model_dump(mode="json", exclude_defaults=True)} for edit in step.proposal.edits
+            {
+                "op": edit.op,
+                **edit.model_dump(mode="json", exclude_defaults=True),
+                "kept": step.keeps(at),
+                **({"credit": step.credit[at]} if at in step.credit else {}),
+            }
+            for at, update in enumerate(step.proposal.updates)
+            if not update.earlier or step.keeps(at)
+            for edit in update.edits
         ],
+        "validated": None if step.validated is None else step.validated.model_dump(mode="json"),
     }
 
 
@@ -138,27 +148,45 @@ def _show(info: RunInfo, document: dict[str, Any], steps: Sequence[StepRecord]) 
 
 def _show_step(step: StepRecord) -> None:
     console = screen()
-    decision, edits = step.decision, step.proposal.edits
-    head = f"step {step.step + 1}: batch {step.score:.3f}, "
+    decision = step.decision
+    scored = "" if step.score is None else f" at {step.score:.3f}"
+    head = f"step {step.step + 1}: {count(step.rows, 'row')} run{scored}, "
     if decision is None:
         console.print(f"{head}nothing proposed", soft_wrap=True)
-        return
-    verdict = "accepted" if decision.accept else "rejected"
-    console.print(
-        f"{head}{count(len(edits), 'edit')} {verdict}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}",
-        style="green" if decision.accept else "yellow",
-        soft_wrap=True,
-    )
-    for edit in edits[:EDITS]:
-        place = getattr(edit, "path", getattr(edit, "node", getattr(edit, "tool", "")))
-        about = getattr(edit, "item", getattr(edit, "value", getattr(edit, "id", "")))
-        why = f"  ({short(edit.why, 80)})" if edit.why else ""
+    else:
+        updates = list(enumerate(step.proposal.updates))
+        edits = [
+            (step.keeps(at), edit)
+            for at, update in updates
+            if step.keeps(at) or not update.earlier
+            for edit in update.edits
+        ]
+        kept = sum(is_kept for is_kept, _ in edits)
+        verdict = (
+            f"{kept} of {count(len(edits), 'edit')} accepted"
+            if decision.accept
+            else f"{count(len(edits), 'edit')} rejected"
+        )
         console.print(
-            f"    {edit.op} {place}: {short(about if isinstance(about, str) else as_json_line(about), 100)}{why}",
+            f"{head}{verdict}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}",
+            style="green" if decision.accept else "yellow",
             soft_wrap=True,
         )
-    if len(edits) > EDITS:
-        console.print(f"    and {len(edits) - EDITS} more (--json shows all)")
+        for is_kept, edit in edits[:EDITS]:
+            console.print(f"  {'+' if is_kept else '-'} {_edit(edit)}", soft_wrap=True)
+        if len(edits) > EDITS:
+            console.print(f"    and {len(edits) - EDITS} more (--json shows all)")
+    if step.validated is not None:
+        verdict = "holds" if step.validated.accept else "says no"
+        console.print(f"  validation {verdict}: {step.validated.reason}", soft_wrap=True)
+
+
+def _edit(edit: Any) -> str:
+    place = getattr(edit, "path", getattr(edit, "node", getattr(edit, "tool", "")))
+    place = getattr(place, "id", getattr(place, "name", place))
+    about = getattr(edit, "item", getattr(edit, "value", getattr(edit, "id", "")))
+    why = f"  ({short(edit.why, 80)})" if edit.why else ""
+    return f"{edit.op} {place}: {short(about if isinstance(about, str) else as_json_line(about), 100)}{why}"
 
 
 def _calls(entries: Sequence[dict[str, Any]]) -> Any:

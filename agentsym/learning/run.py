@@ -76,7 +76,8 @@ class StepRecord(NamedTuple):
 
     Attributes:
         step: its number, from 0.
-        score: mean score of the rows that it ran.
+        rows: how many rows of train it ran.
+        score: their mean score; None where there were none.
         proposal: what was proposed.
         decision: the gate's decision (None: there was no candidate).
         kept: numbers of the proposal's updates that were tried to the end; None: all of them.
@@ -85,12 +86,18 @@ class StepRecord(NamedTuple):
     """
 
     step: int
-    score: float
+    rows: int
+    score: float | None
     proposal: Proposal = Proposal()
     decision: Decision | None = None
     kept: tuple[int, ...] | None = None
     credit: Mapping[int, float] = {}
     validated: Decision | None = None
+
+    def keeps(self, at: int) -> bool:
+        """Whether an update of the proposal, by its number, is part of what was accepted."""
+        accepted = self.decision is not None and self.decision.accept
+        return accepted and (self.kept is None or at in self.kept)
 
 
 class Run(Generic[N]):
@@ -174,7 +181,8 @@ def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ..
     step: StepRecord | None = None
     for kind, data in events:
         if kind == "forward":
-            step = StepRecord(data["step"], mean(loss["score"] for loss in data["losses"]))
+            scores = [loss["score"] for loss in data["losses"]]
+            step = StepRecord(data["step"], len(scores), mean(scores) if scores else None)
         elif step is None:
             continue
         elif kind == "proposal":

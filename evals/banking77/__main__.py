@@ -21,6 +21,12 @@ def main() -> None:
     parser.add_argument("--data", required=True, type=Path, help="folder with train.jsonl, val.jsonl and test.jsonl")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ablations", action="store_true", help="also: examples only, no examples, no gate")
+    parser.add_argument(
+        "--optimizer",
+        choices=("symbolic", "paper"),
+        default="symbolic",
+        help="paper runs every row of the batch at each step, symbolic only those that can tell something new",
+    )
     parser.add_argument("--workers", type=int, default=1, help="seeds at once, each in a process of its own")
     parser.add_argument("--save", type=Path, help="folder for the learned agent of seed 0")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
@@ -37,6 +43,7 @@ def main() -> None:
                 [str(options.data)] * len(jobs),
                 [variant for variant, _ in jobs],
                 [seed for _, seed in jobs],
+                [options.optimizer] * len(jobs),
                 [str(options.save) if options.save and job == ("full", 0) else None for job in jobs],
             )
         )
@@ -48,7 +55,7 @@ def main() -> None:
     for row in plain:
         print(
             f"{row['variant']:28} seed {row['seed']}: test {row['test']['before']:.3f} -> {row['test']['after']:.3f}, "
-            f"{row['accepted']} of {row['steps']} steps kept, "
+            f"{row['accepted']} of {row['steps']} steps kept, {row['student_calls']['all']:,} student calls, "
             f"{row['cpu_s']:.0f} CPU s, {row['peak_mib']} MiB"
         )
     for variant, figures in means["variants"].items():

@@ -43,8 +43,12 @@ def bare_agent(labels: Sequence[str]) -> Agent:
     return Agent("banking77", [node]).freeze("triage/instructions")
 
 
-def run(folder: str, variant: str, seed: int, save: str | None) -> dict[str, Any]:
-    """Train one seed of one variant; returns its figures."""
+def run(folder: str, variant: str, seed: int, optimizer: str, save: str | None) -> dict[str, Any]:
+    """Train one seed of one variant; returns its figures.
+
+    `student_calls` are the prompts that were run, by phase: in batches, at the gate (the baseline included) and in the
+    final test. The embedded student is never cached, so each is counted.
+    """
     started, cpu = time.perf_counter(), time.process_time()
     data = {name: Path(folder) / f"{name}.jsonl" for name in FILES}
     rows = [json.loads(line) for line in data["train"].read_text("utf-8").splitlines()]
@@ -59,6 +63,7 @@ def run(folder: str, variant: str, seed: int, save: str | None) -> dict[str, Any
             test=data["test"],
             student="embedded",
             teacher="embedded",
+            optimizer=optimizer,
             gate=options.get("gate"),
             batch=round((1 - LEFT_OUT) * len(rows)),
             seed=seed,
@@ -68,6 +73,7 @@ def run(folder: str, variant: str, seed: int, save: str | None) -> dict[str, Any
     assert trained.tested is not None
     if save is not None:
         trained.save(save)
+    calls = {phase: usage.calls for phase, usage in trained.ledger.by_phase().items()}
     return {
         "variant": variant,
         "seed": seed,
@@ -76,6 +82,7 @@ def run(folder: str, variant: str, seed: int, save: str | None) -> dict[str, Any
         "test": {"before": _mean(trained.tested.before), "after": _mean(trained.tested.after)},
         "steps": len(trained.steps),
         "accepted": trained.accepted,
+        "student_calls": {**calls, "all": sum(calls.values())},
         "wall_s": round(time.perf_counter() - started, 1),
         "cpu_s": round(time.process_time() - cpu, 1),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

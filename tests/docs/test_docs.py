@@ -24,7 +24,7 @@ from evals.openai_server.brains import BRAINS
 
 ROOT = Path(__file__).parents[2]
 RUN = ("README.md", "docs/quickstart.md", "docs/low_level.md", "docs/concepts.md", "docs/models.md")
-PAGES = (*RUN, "docs/architecture.md", "docs/other_frameworks.md", "CHANGELOG.md")
+PAGES = (*RUN, "docs/architecture.md", "docs/benchmarks.md", "docs/other_frameworks.md", "CHANGELOG.md")
 SKIPPED = {
     "pip ": "it installs packages; tests/test_packaging.py builds the wheel and looks into it",
     "python3 -m venv ": "it makes an environment; the tests run in one",

@@ -8,7 +8,7 @@ import pytest
 
 from agentsym import Agent
 from agentsym.network.parameters import Choices, Examples, Rules
-from evals.banking77.experiment import bare_agent, summary
+from evals.banking77.experiment import FILES, bare_agent, run, summary
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data" / "banking77"
@@ -54,13 +54,36 @@ def test_no_rule_definition_or_quoted_phrase_is_a_training_message(learned):
     assert not messages & {_folded(text) for text in [*texts, *phrases]}
 
 
+def test_every_prompt_that_the_student_was_shown_is_counted_and_fewer_are_enough(tmp_path):
+    asked = {
+        "card": ("card", "chip", "pin"),
+        "transfer": ("transfer", "payment", "iban"),
+        "cash": ("cash", "atm", "notes"),
+    }
+    sayings = ("my {} is gone", "where is the {}", "{} trouble again", "what about a {}", "no {} today", "a {} please")
+    for at, name in enumerate(FILES):
+        rows = [
+            {"message": f"{saying.format(word)}{'!' * at}", "intent": intent}
+            for intent, words in asked.items()
+            for word in words
+            for saying in sayings[2 * at : 2 * at + 2]
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    core, now = (run(str(tmp_path), "full", 0, optimizer, None) for optimizer in ("paper", "symbolic"))
+    assert core["student_calls"]["forward"] == core["steps"] * round(0.9 * 18)
+    assert core["student_calls"]["test"] == now["student_calls"]["test"] == 2 * 18
+    assert now["student_calls"]["forward"] < core["student_calls"]["forward"]
+    for calls in (core["student_calls"], now["student_calls"]):
+        assert calls["gate"] % 18 == 0 and calls["all"] == calls["forward"] + calls["gate"] + calls["test"]
+
+
 def test_the_summary_pairs_the_variants_row_by_row():
-    def run(variant: str, seed: int, after: tuple[float, ...]) -> dict:
+    def ran(variant: str, seed: int, after: tuple[float, ...]) -> dict:
         scores = {"before": (0.0,) * 4, "after": after}
         test = {"before": 0.0, "after": sum(after) / 4}
         return {"variant": variant, "seed": seed, "val": None, "test": test, "scores": scores}
 
-    runs = [run("full", 0, (1, 1, 1, 0)), run("full", 1, (1, 1, 1, 1)), run("examples only", 0, (1, 0, 1, 0))]
+    runs = [ran("full", 0, (1, 1, 1, 0)), ran("full", 1, (1, 1, 1, 1)), ran("examples only", 0, (1, 0, 1, 0))]
     means = summary(runs)
     assert means["test"]["after"] == 0.875 and "val" not in means
     assert means["full_over_examples_only"]["mean"] == pytest.approx(0.375)

@@ -1,7 +1,7 @@
 """Looking for failures: which rows of train are run next, and what their runs tell of the head.
 
-Known failures are looked at through the rows that stand for them; rows that nobody has seen come when there are none, or
-when all that are known were tried in vain.
+Known failures are looked at through the rows that stand for them; rows that nobody has seen come when there are none,
+or when all that are known were tried in vain.
 """
 
 from __future__ import annotations

@@ -62,6 +62,15 @@ def states(store: Store, run: Run[Any]) -> list[dict[str, Any]]:
     return [event.data["state"] for event in store.events(run.id, kind="checkpoint")]
 
 
+class OneByOne:
+    """Shows one row of train after the other."""
+
+    name = "one by one"
+
+    def batch(self, train: Sequence[Row], step: int) -> tuple[Row, ...]:
+        return (train[step % len(train)],)
+
+
 # --- what is learned
 
 
@@ -167,6 +176,74 @@ def test_what_passes_by_now_is_not_asked_about_again(store: Store) -> None:
     assert teacher.asked == {"blame": 1, "mend": 1}
 
 
+def test_without_a_gate_one_of_the_answers_is_taken_all_the_same(store: Store) -> None:
+    world = World(needs={"a": ("read",), "c": ("read",)})
+    train = rows(["a", "c", "c", "free"])
+    run = trainer(store, world, train, teacher=Rewriter(world), gate="always", steps=1).fit()
+    assert learned(run.head)["read"] == [mind("c")]
+
+
+class Counting(Tracing):
+    """Writes the number of its answer to a node, and nothing of use."""
+
+    async def mend(self, repair: Repair) -> Sequence[Edit]:
+        self.asked[repair.node] += 1
+        value = [{"text": f"try {self.asked[repair.node]}"}]
+        return [SetParameter(path=f"{repair.node}/rules", value=value)]
+
+
+def test_without_a_gate_nothing_of_an_earlier_step_comes_back(store: Store) -> None:
+    world = World(needs={"h": (*NODES, "nobody")})
+    run = trainer(store, world, rows(["h"]), teacher=Counting(world), gate="always", steps=2).fit()
+    assert learned(run.head) == {"read": ["try 2"], "sort": ["try 2"]}
+
+
+class Generous(Tracing):
+    """Writes all there is to know into one text."""
+
+    async def mend(self, repair: Repair) -> Sequence[Edit]:
+        self.asked["mend"] += 1
+        value = [{"text": mind(kind)} for kind in self.world.needs]
+        return [SetParameter(path=f"{repair.node}/rules", value=value)]
+
+
+def test_failures_that_pass_when_they_are_looked_at_again_are_mended(store: Store) -> None:
+    world = World(needs={"a": ("read",), "c": ("read",)})
+    teacher = Generous(world)
+    run = trainer(
+        store, world, rows(["a", "c"]), teacher=teacher, optimizer=Recipe(groups=1, explore=0.0), steps=4
+    ).fit()
+    assert run.reason == "nothing fails on train any more" and teacher.asked == {"blame": 1, "mend": 1}
+
+
+def test_each_try_of_a_failure_looks_at_another_of_its_rows(store: Store) -> None:
+    hopeless = World(needs={"h": ("nobody",)})
+    teacher = Tracing(hopeless, instead={"h": ("no use",)})
+    alike = tuple(row.model_copy(update={"expected": {"label": "label"}}) for row in rows(["h", "h"]))
+    trainer(store, hopeless, alike, teacher=teacher, steps=3).fit()
+    assert [repair.evidence[0].row.id for repair in teacher.repairs] == ["t0", "t1", "t0"]
+
+
+def test_after_two_tries_in_vain_unseen_rows_come_first(store: Store) -> None:
+    world = World(needs={"h": ("nobody",), "a": ("read",)})
+    teacher = Tracing(world)
+    train = rows(["h", "a", "free"])
+    run = trainer(store, world, train, teacher=teacher, sampler=OneByOne(), steps=3).fit()
+    assert [repair.evidence[0].row.id for repair in teacher.repairs] == ["t0", "t0", "t1"] and run.accepted == 1
+
+
+def test_learning_ends_when_all_of_train_was_seen_to_pass_and_not_before(store: Store) -> None:
+    run = trainer(store, WORLD, rows(["free", "a", "free"]), sampler=OneByOne()).fit()
+    assert learned(run.best)["read"] == [mind("a")] and run.reason == "nothing fails on train any more"
+
+
+def test_what_was_mended_by_a_change_that_had_to_go_is_looked_at_again(store: Store) -> None:
+    """The half that is left mends nothing by itself, so it goes too, however many rows must hold."""
+    world = World(needs={"both": NODES}, harm={f"sort: {mind('both')}": ("free",)})
+    run = trainer(store, world, rows(["both"] + ["free"] * 12), steps=1).fit()
+    assert run.accepted == 0
+
+
 class Rewriter(Tracing):
     """Writes one text for a node, which names the kinds of the failures that it was shown first."""
 
@@ -245,6 +322,18 @@ def test_validation_waits_until_train_says_that_it_is_worth_it(store: Store) -> 
     recipe = recipe.model_copy(update={"rise": 0.03, "accepts": 100})
     run = trainer(store, World(needs), train, val=rows(["k0", "free"], "v"), optimizer=recipe, steps=6).fit()
     assert [step.validated is not None for step in run.steps] == [False, True, False, True, False, True]
+    recipe = recipe.model_copy(update={"rise": 1.0})
+    run = trainer(store, World(needs), train, val=rows(["k0", "free"], "v"), optimizer=recipe, steps=7).fit()
+    assert [step.validated is not None for step in run.steps] == [*[False] * 5, True, False]  # nothing fails any more
+
+
+def test_validation_comes_where_learning_is_stuck(store: Store) -> None:
+    """What was accepted may be what stands in the way."""
+    world = World({"k": ("read",), "h": ("nobody",)})
+    recipe = Recipe(groups=1, explore=0.0, rise=1.0, accepts=100, stagnation=2)
+    train = rows(["k", "k", "h", "free"])
+    run = trainer(store, world, train, val=rows(["k", "free"], "v"), optimizer=recipe, steps=5).fit()
+    assert [step.validated is not None for step in run.steps] == [False, False, True, False, False]
 
 
 def test_what_was_accepted_last_is_validated_at_the_end(store: Store) -> None:
@@ -270,6 +359,8 @@ def test_a_change_that_breaks_validation_is_taken_back_and_the_others_stay(store
     run = trainer(store, world, rows(["a", "b", "free"]), val=rows(["a", "other", "other"], "v"), steps=1).fit()
     assert learned(run.best) == {"read": [mind("a")], "sort": []} and run.head.version == run.best.version
     assert run.val == (pytest.approx(2 / 3), 1.0)
+    state = states(store, run)[-1]
+    assert state["groups"] == state["passing"] == []  # what was known was known of another version
 
 
 def test_what_validation_takes_back_is_told_to_the_teacher_as_tried_in_vain(store: Store) -> None:
@@ -318,15 +409,6 @@ def test_the_target_ends_the_run_once_validation_reaches_it(store: Store) -> Non
 # --- what is learned on next
 
 
-class OneByOne:
-    """Shows one row of train after the other."""
-
-    name = "one by one"
-
-    def batch(self, train: Sequence[Row], step: int) -> tuple[Row, ...]:
-        return (train[step % len(train)],)
-
-
 def test_learning_goes_on_from_another_version_of_the_front_now_and_then(store: Store) -> None:
     def heads(explore: float) -> set[str]:
         """Return which version is gone on from after the first was accepted, in some seeds."""
@@ -334,7 +416,7 @@ def test_learning_goes_on_from_another_version_of_the_front_now_and_then(store: 
             trainer(
                 store, RIVALS, rows(["a"]), val=CONTESTED, optimizer=Recipe(explore=explore), steps=1, seed=seed
             ).fit()
-            for seed in range(6)
+            for seed in range(4)
         ]
         assert {learned(run.best)["read"][0] for run in runs} == {mind("a")}
         return {"the first" if run.head.version == run.first.version else "the best" for run in runs}
@@ -361,6 +443,7 @@ def test_two_versions_that_are_best_at_different_rows_are_joined_where_learning_
     assert teacher.asked == {"blame": 3, "mend": 3}  # the joined version costs no call of the teacher
     parents = {event.data["hash"]: event.data["parent"] for event in store.events(run.id, kind="version")}
     assert parents[parents[run.best.version]] == run.first.version
+    assert states(store, run)[-1]["parents"] == {name: parent for name, parent in parents.items() if parent}
 
 
 def forked() -> dict[str, Any]:
@@ -411,7 +494,7 @@ def test_a_row_that_always_fails_is_tried_like_any_other_and_does_not_end_the_ru
     assert {"blame"} <= set(kinds(store, run)[-12:])
 
 
-@pytest.mark.parametrize("cap", [16, 17, 24, 30, 50])
+@pytest.mark.parametrize("cap", [17, 30, 50])
 def test_a_cap_is_never_gone_over_and_the_best_version_so_far_is_saved(tmp_path: Path, cap: int) -> None:
     student = Student(WORLD)
     with opened(tmp_path) as store:
@@ -455,16 +538,24 @@ class DyingStore(Store):
         return super().append_many(run_id, items, expect_seq=expect_seq)
 
 
+class Heeding(Tracing):
+    """Does not propose again what was tried in vain."""
+
+    async def mend(self, repair: Repair) -> Sequence[Edit]:
+        edits = await super().mend(repair)
+        return [edit for edit in edits if not any(str(getattr(edit, "item", "")) in tried for tried in repair.tried)]
+
+
 def eventful(store: Store, **more: Any) -> Trainer[Agent]:
     """Return a run of every kind of phase: harm at the gate and in validation, failed tries, a new pipeline."""
     world = World(
         needs={"a": ("read",), "b": ("sort",), "both": NODES, "c": ("check",)},
         harm={"trojan": ("free",), mind("b"): ("other",)},
     )
-    teacher = Tracing(world, extra={"a": ("trojan",)}, instead={"c": ("no use",)})
-    settings = {**forked(), "optimizer": Recipe(explore=0.5, stagnation=1, drafts=2, rows=5, groups=2), **more}
+    teacher = Heeding(world, extra={"a": ("trojan",)}, instead={"c": ("no use",)})
+    settings = {**forked(), "optimizer": Recipe(explore=0.5, stagnation=1, drafts=2, rows=5, groups=3), **more}
     train = rows(["a", "b", "both", "c", "free", "free"])
-    return trainer(store, world, train, val=rows(["a", "other", "c"], "v"), teacher=teacher, steps=8, **settings)
+    return trainer(store, world, train, val=rows(["a", "other", "c"], "v"), teacher=teacher, steps=4, **settings)
 
 
 def journal(store: Store, run: Run[Any]) -> list[dict[str, Any]]:

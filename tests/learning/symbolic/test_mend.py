@@ -9,7 +9,7 @@ from agentsym import Agent
 from agentsym.errors import OutputError, Unavailable
 from agentsym.learning.protocols import Blame, Evidence, Redesign, Repair, Row, Task
 from agentsym.learning.symbolic.groups import Group
-from agentsym.learning.symbolic.mend import Case, Mender
+from agentsym.learning.symbolic.mend import Case, Mender, right_visits
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.network.edits import AddItem, AddNode, DropItem, Edit
 from agentsym.network.records import LossReport, Step, Trajectory
@@ -41,7 +41,7 @@ def nothing(node: str, cases: Sequence[Case] = ()) -> tuple[str, ...]:
 
 
 async def propose(teacher: Teacher, cases: Sequence[Case], network: Agent | None = None, **more: Any) -> Any:
-    settings: dict[str, Any] = {"lr": 1.0, "before": nothing, "tried": nothing, "right": []}
+    settings: dict[str, Any] = {"lr": 1.0, "before": nothing, "tried": nothing, "right": {}}
     settings |= {"retries": 2, "recipe": Recipe(), **more}
     mender = Mender(teacher, settings.pop("recipe"), settings.pop("retries"))
     return await mender.propose(network or agent(), cases, **settings)
@@ -78,18 +78,21 @@ async def test_the_teacher_is_told_the_critique_what_was_said_before_and_what_wa
 def passed(row: str, fact: str) -> Evidence:
     steps = (Step(index=0, node="read", inputs={"ticket": row}, output={"fact": fact}), Step(index=1, node="sort"))
     run = Trajectory(id=f"t-{row}", version="v", inputs={"ticket": row}, steps=steps)
-    return Evidence(
-        row=Row(id=row, inputs={}), trajectory=run, loss=LossReport(example_id=row, score=1.0, satisfied=True)
-    )
+    loss = LossReport(example_id=row, score=1.0, satisfied=True)
+    return Evidence(row=Row(id=row, inputs={}), trajectory=run, loss=loss)
 
 
-async def test_a_few_visits_of_the_node_that_were_right_are_shown_no_two_of_them_alike() -> None:
+def test_a_few_visits_that_were_right_are_remembered_of_each_node() -> None:
+    found = right_visits({}, [passed(f"p{at}", f"fact {at}") for at in range(5)])
+    assert list(found) == ["read"] and len(found["read"]) == 3  # `sort` wrote nothing
+    assert all(line.startswith("ticket: p") and " => fact: fact " in line for line in found["read"])
+    assert right_visits(found, [])["read"] == found["read"]
+
+
+async def test_each_node_is_shown_its_own_visits_that_were_right() -> None:
     teacher = Tracing(WORLD)
-    right = [passed(f"p{at}", f"fact {min(at, 3)}") for at in (3, 4, 0, 1, 2)]
-    await propose(teacher, [case("r1", "c", read=1.0, sort=1.0)], right=right)
-    reading, sorting = teacher.repairs
-    assert reading.right == tuple(f"ticket: p{at} => fact: fact {at}" for at in (3, 0, 1))
-    assert sorting.right == ()  # it wrote nothing
+    await propose(teacher, [case("r1", "c", read=1.0, sort=1.0)], right={"read": ("x => y",)})
+    assert [(repair.node, repair.right) for repair in teacher.repairs] == [("read", ("x => y",)), ("sort", ())]
 
 
 async def test_nodes_with_little_of_the_blame_are_left_alone() -> None:
@@ -224,7 +227,9 @@ def move(name: str = "check") -> list[Edit]:
 
 async def redesign(teacher: Teacher, network: Agent, drafts: int = 1, retries: int = 1) -> Any:
     cases = [case("r1", "a", read=1.0), case("r2", "b", sort=1.0)]
-    return await Mender(teacher, Recipe(drafts=drafts), retries).redesign(network, cases, tried=("in vain",))
+    return await Mender(teacher, Recipe(drafts=drafts), retries).redesign(
+        network, cases, edits=("a rule, in vain",), tried=("in vain",)
+    )
 
 
 async def test_drafts_of_the_pipeline_are_alternatives_for_all_failures_and_equal_ones_are_one() -> None:
@@ -233,7 +238,7 @@ async def test_drafts_of_the_pipeline_are_alternatives_for_all_failures_and_equa
     assert [(update.parameter, update.groups) for update in found.updates] == [("structure", ("r1", "r2"))] * 2
     assert [each.draw for each in teacher.redesigns] == [0, 1, 2]
     assert teacher.redesigns[0].critiques == ("read: read lacks a", "sort: sort lacks b")
-    assert teacher.redesigns[0].tried == ("in vain",)
+    assert teacher.redesigns[0].tried == ("in vain",) and teacher.redesigns[0].edits == ("a rule, in vain",)
 
 
 async def test_an_illegal_move_is_sent_back_and_given_up_after_the_retries() -> None:

@@ -41,7 +41,7 @@ class World(NamedTuple):
 
     Attributes:
         needs: kind → the nodes whose rules must name it; a `check` has to be there, and `nobody` can help.
-        harm: rule → the kinds that it spoils.
+        harm: rule → the kinds that it spoils; `sort: rule` spoils them there only.
         flaky: ticket → the rollouts in which it can be right at all.
     """
 
@@ -100,7 +100,9 @@ class Student:
         needs = self.world.needs.get(kind, ())
         here = node.lower()
         done = here not in needs or here == "check" or mind(kind) in rules
-        spoilt = any(kind in kinds for rule, kinds in self.world.harm.items() if rule in rules)
+        spoilt = any(
+            kind in kinds for rule, kinds in self.world.harm.items() if rule.removeprefix(f"{here}: ") in rules
+        )
         lucky = request.rollout in self.world.flaky.get(ticket, {request.rollout})
         fine = done and not spoilt and lucky and "unknown" not in user
         checked = here == "check" or "checked" in user

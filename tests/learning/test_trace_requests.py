@@ -1,0 +1,282 @@
+"""The requests for blame, edits and moves: they tell what is needed, offer what is legal, and no more."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agentsym.errors import OutputError
+from agentsym.learning.protocols import Evidence, Redesign, Repair, Row
+from agentsym.learning.teacher import trace
+from agentsym.models.doubles import MALFORMED, Rule, ScriptedModel
+from agentsym.network.edits import AddItem, AddNode, SetParameter
+from agentsym.network.fields import Choice, Field
+from agentsym.network.network import Network
+from agentsym.network.nodes import PromptNode, Tool, as_tool
+from agentsym.network.parameters import Code, Structure
+from agentsym.network.records import LossReport, Step, ToolCall, Trajectory
+from tests.learning.runs import teacher_of
+
+
+def look_up(word: str) -> str:
+    """Look a word up."""
+    return word
+
+
+def desk() -> Network:
+    """Return a desk: `read` notes a fact, `sort` chooses a team with it, `reply` is not reached."""
+    return Network(
+        "desk",
+        [
+            PromptNode("read", "Note the fact.", inputs=["ticket"], output={"fact": str}, rules=["Be terse."]),
+            PromptNode(
+                "sort", "Choose.", inputs=["ticket", "fact"], output={"team": Choice({"heat": "", "water": ""})}
+            ),
+            PromptNode("reply", "Say UNREACHED.", inputs=["team"], output={"text": str}),
+        ],
+        [("read", "sort"), ("sort", "reply", {"team": "heat"}), ("sort", "__end__")],
+        outputs=["team"],
+        structure=Structure(learnable=True),
+    )
+
+
+DESK = desk().freeze("sort/instructions", "sort/examples")
+STEPS = (
+    Step(index=0, node="read", inputs={"ticket": "cold flat"}, output={"fact": "it is cold"}),
+    Step(index=1, node="sort", inputs={"ticket": "cold flat", "fact": "it is cold"}, output={"team": "water"}),
+)
+RUN = Trajectory(id="t", version="v", inputs={"ticket": "cold flat"}, steps=STEPS, output={"team": "water"})
+LOSS = LossReport(example_id="r1", score=0.25, requirement="COMMENT", expected={"team": "heat"})
+
+
+def blame_request(run: Trajectory = RUN, loss: LossReport = LOSS, network: Network = DESK) -> str:
+    return trace.blame_messages(network, run, loss)[1].content
+
+
+def item(run: Trajectory = RUN, loss: LossReport = LOSS) -> Evidence:
+    return Evidence(row=Row(id=loss.example_id, inputs=run.inputs), trajectory=run, loss=loss)
+
+
+def repair(*critiques: str, network: Network = DESK, node: str = "sort", paths: Any = None, **more: Any) -> Repair:
+    return Repair(
+        network=network,
+        node=node,
+        paths=(f"{node}/rules",) if paths is None else paths,
+        evidence=(item(),) * len(critiques),
+        critiques=critiques,
+        **more,
+    )
+
+
+def mend_request(asked: Repair) -> tuple[str, str]:
+    form = trace.mend_form(asked, student="")
+    assert form is not None
+    system, user = trace.mend_messages(asked, form)
+    return system.content, user.content
+
+
+# --- blame
+
+
+def test_blame_is_asked_with_the_run_its_judgement_and_the_components_of_the_nodes_that_ran() -> None:
+    said = blame_request()
+    assert "The score is 0.25 of 1." in said and "COMMENT" in said and "expected team: heat" in said
+    assert "Be terse." in said and "step 1, node sort\n" in said and "output team: water" in said
+    assert "UNREACHED" not in said and "sort/rules" not in said  # an empty list says nothing
+
+
+def test_what_a_step_was_given_stands_only_where_no_earlier_line_has_told_it() -> None:
+    said = blame_request()
+    assert said.count("cold flat") == 1 and said.count("it is cold") == 1
+    other = RUN.model_copy(
+        update={"steps": (STEPS[0], STEPS[1].model_copy(update={"inputs": {"fact": "it is cold", "ticket": "else"}}))}
+    )
+    assert "  input ticket: else" in blame_request(other)
+
+
+def test_an_expected_value_that_the_comments_hold_is_not_told_twice() -> None:
+    loss = LOSS.model_copy(update={"requirement": "it should be heat"})
+    assert blame_request(loss=loss).count("should be heat") == 1 and "expected team" not in blame_request(loss=loss)
+
+
+def test_errors_routes_visits_and_calls_are_part_of_a_run() -> None:
+    call = ToolCall(tool="look_up", arguments={"word": "x"}, error="no dictionary")
+    steps = (
+        STEPS[0].model_copy(update={"route": "sort", "tool_calls": (call,)}),
+        STEPS[1].model_copy(update={"visit": 1, "error": "BOOM", "output": {}}),
+    )
+    said = blame_request(RUN.model_copy(update={"steps": steps, "error": "BOOM", "status": "error"}))
+    assert "called look_up: " in said and "no dictionary" in said and "went on to: sort" in said
+    assert "step 1, node sort, visit 2" in said and "error: BOOM" in said and "the run failed: BOOM" in said
+
+
+def test_long_runs_and_long_components_are_shortened() -> None:
+    steps = tuple(Step(index=at, node="read", output={"fact": "x" * 5_000}) for at in range(20))
+    network = DESK.with_parameter(
+        "read/instructions", DESK.parameter("read/instructions").model_copy(update={"value": "y" * 3_900})
+    )
+    said = blame_request(RUN.model_copy(update={"steps": steps}), network=network)
+    assert len(said) < trace.RUN_CHARS + trace.COMPONENT_CHARS + 2_000 and "characters left out" in said
+
+
+def test_tools_are_told_where_a_node_has_them_and_else_there_is_no_word_of_them() -> None:
+    node = PromptNode("read", "Note.", inputs=["ticket"], output={"team": str}, tools=[as_tool(look_up)])
+    network = Network("desk", [node])
+    assert "Look a word up." in blame_request(RUN.model_copy(update={"steps": STEPS[:1]}), network=network)
+    assert "ool" not in blame_request()
+
+
+def shares(*nodes: tuple[str, float, str]) -> str:
+    return json.dumps({"nodes": [{"node": n, "blame": share, "critique": text} for n, share, text in nodes]})
+
+
+async def test_blame_is_one_call_and_of_two_judgements_of_a_node_the_harder_counts() -> None:
+    model = ScriptedModel([shares(("sort", 0.5, "less"), ("sort", 0.9, "more"), ("read", 0.0, "fine"))])
+    found = await teacher_of(model).blame(DESK, RUN, LOSS)
+    assert found.shares == {"sort": 0.9} and found.critiques == {"sort": "more"} and len(model.calls) == 1
+
+
+async def test_only_nodes_that_ran_can_be_blamed_and_without_a_legal_answer_nobody_is() -> None:
+    model = ScriptedModel([Rule(shares(("reply", 1.0, "not reached")), times=1), shares(("sort", 1.0, "wrong"))])
+    assert (await teacher_of(model).blame(DESK, RUN, LOSS)).shares == {"sort": 1.0}
+    found = await teacher_of(ScriptedModel([MALFORMED])).blame(DESK, RUN, LOSS)
+    assert found.status == "invalid" and not found.shares
+
+
+# --- mend
+
+
+def test_a_mend_is_asked_with_the_nodes_own_record_what_it_should_have_written_and_the_critique() -> None:
+    _, said = mend_request(repair("CRITIQUE"))
+    assert "input fact: it is cold" in said and "output team: water" in said and "expected team: heat" in said
+    assert "CRITIQUE" in said and "COMMENT" in said and "Score 0.25 of 1." in said
+    assert "output fact" not in said  # that is another node's record
+
+
+def test_the_judgement_stands_for_a_critique_and_is_not_told_twice() -> None:
+    assert mend_request(repair(""))[1].count("COMMENT") == 1
+    judged = "COMMENT\nexpected team: heat"
+    assert mend_request(repair(f"so: {judged}"))[1].count("COMMENT") == 1
+
+
+def test_what_may_be_edited_is_named_and_the_rest_of_the_node_is_shown() -> None:
+    system, said = mend_request(repair("c", paths=("read/rules",), node="read"))
+    assert "`read/rules`" in said and "`read/instructions`" not in said and "Note the fact." in said
+    assert "`add_rule`" in system and "`set_text`" not in system and "`drop_rule`" in system
+
+
+def test_what_there_is_nothing_of_is_not_spoken_of() -> None:
+    bare = "\n".join(mend_request(repair("c")))
+    more = repair(
+        "c",
+        right=("RIGHT",),
+        limits=("LIMIT",),
+        before=("BEFORE",),
+        tried=("TRIED",),
+        errors=("ERROR",),
+    )
+    full = "\n".join(mend_request(more))
+    headings = [line for line in full.splitlines() if line.startswith("# ")]
+    missing = [line for line in headings if line not in bare.splitlines()]
+    assert len(missing) == 5 and all(word in full for word in ("RIGHT", "LIMIT", "BEFORE", "TRIED", "ERROR"))
+    assert "{{" not in bare + full and "\n\n\n" not in bare + full
+
+
+def test_labels_are_spoken_of_where_the_node_chooses_one() -> None:
+    assert "`backticks`" in mend_request(repair("c"))[0]
+    assert "`backticks`" not in mend_request(repair("c", node="read"))[0]
+
+
+def test_a_request_shows_so_many_failures_and_no_more() -> None:
+    critiques = [f"CRITIQUE-{at}." for at in range(trace.RUNS + 2)]
+    said = mend_request(repair(*critiques))[1]
+    assert [critique in said for critique in critiques] == [True] * trace.RUNS + [False] * 2
+
+
+def test_code_is_shown_whole_with_the_tests_that_it_must_pass() -> None:
+    source = "def half(n):\n" + "".join(f"    # line {at}\n" for at in range(300)) + "    return n / 2\n"
+    code = Code(source, entry="half", tests="def test_half():\n    assert half(2) == 1\n")
+    tool = Tool(name="half", arguments=(Field(name="n"),), parameters={"code": code})
+    node = PromptNode("sort", "Sort.", inputs=["fact"], output={"team": str}, tools=[tool])
+    system, said = mend_request(repair("c", network=Network("desk", [node]), paths=("half/code",)))
+    assert "# line 299" in said and "# line 150" in said and "assert half(2) == 1" in said
+    assert "`rewrite_code`" in system
+
+
+def test_nothing_is_asked_where_nothing_may_be_edited() -> None:
+    fixed = desk().freeze("structure")
+    assert trace.mend_form(repair("c", network=fixed, paths=()), student="") is None
+
+
+async def test_an_answer_becomes_edits_of_the_components_that_it_names() -> None:
+    made = {"op": "add_rule", "path": "sort/rules", "text": "Choose `heat` for cold.", "why": "cold"}
+    edits = await teacher_of(ScriptedModel([json.dumps({"analysis": "x", "edits": [made]})])).mend(repair("c"))
+    assert list(edits) == [AddItem(path="sort/rules", item={"text": "Choose `heat` for cold."}, why="cold")]
+    wrong = {**made, "path": "read/rules"}
+    with pytest.raises(OutputError):
+        await teacher_of(ScriptedModel([json.dumps({"analysis": "x", "edits": [wrong]})])).mend(repair("c"))
+
+
+async def test_several_kinds_of_components_are_edited_in_one_answer() -> None:
+    network = desk()
+    made = [
+        {"op": "set_text", "path": "read/instructions", "value": "Note it.", "why": "a"},
+        {"op": "add_rule", "path": "read/rules", "text": "Twice.", "why": "b"},
+    ]
+    asked = repair("c", network=network, node="read", paths=("read/instructions", "read/rules"))
+    edits = await teacher_of(ScriptedModel([json.dumps({"analysis": "x", "edits": made})])).mend(asked)
+    assert [type(edit) for edit in edits] == [SetParameter, AddItem]
+
+
+# --- redesign
+
+
+def redesign_request(**more: Any) -> tuple[str, str]:
+    system, user = trace.redesign_messages(Redesign(network=DESK, evidence=(item(),), **more))
+    return system.content, user.content
+
+
+def test_a_move_is_asked_with_the_pipeline_the_failures_and_what_was_said() -> None:
+    system, said = redesign_request(critiques=("CRITIC",), tried=("TRIED",), errors=("ERROR",))
+    assert all(word in said for word in ("CRITIC", "TRIED", "ERROR", "COMMENT", "output team: water"))
+    assert "`add_node`" in system and "`add_rule`" not in system
+    bare = redesign_request()[1]
+    assert len([line for line in bare.splitlines() if line.startswith("# ")]) == 3 and "{{" not in bare + said
+
+
+def test_the_first_draft_is_told_of_no_others() -> None:
+    assert "drafts" not in redesign_request(draw=0)[1]
+    assert "number 3." in " ".join(redesign_request(draw=2)[1].split())
+
+
+def test_the_pipeline_is_told_as_json_with_conditions_and_tools() -> None:
+    told = json.loads(trace.pipeline(DESK))
+    assert [node["id"] for node in told["nodes"]] == ["read", "sort", "reply"]
+    sorting = {"id": "sort", "kind": "prompt", "reads": ["ticket", "fact"], "writes": ["team"]}
+    assert sorting.items() <= told["nodes"][1].items()
+    (conditional,) = [edge for edge in told["edges"] if "when" in edge]
+    assert conditional["source"] == "sort" and conditional["when"]["value"] == "heat" and "tools" not in told
+    node = PromptNode("read", "Note.", inputs=["ticket"], output={"team": str}, tools=[as_tool(look_up)])
+    assert json.loads(trace.pipeline(Network("desk", [node])))["tools"] == ["look_up"]
+
+
+async def test_a_move_is_one_answer_of_several_edits() -> None:
+    node = {
+        "op": "add_node",
+        "why": "check it",
+        "id": "check",
+        "description": "checks",
+        "instructions": "Check the fact.",
+        "inputs": ["fact"],
+        "outputs": [{"name": "fact", "type": "string", "description": "the fact"}],
+        "tools": None,
+        "on_edge": ["read", "sort"],
+        "after": None,
+        "before": None,
+        "max_visits": None,
+    }
+    model = ScriptedModel([json.dumps({"analysis": "x", "edits": [node]})])
+    (edit,) = await teacher_of(model).redesign(Redesign(network=DESK, evidence=(item(),)))
+    assert isinstance(edit, AddNode) and edit.on_edge == ("read", "sort") and len(model.calls) == 1
