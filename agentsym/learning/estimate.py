@@ -1,6 +1,7 @@
 """How many model calls a run will make at most, and about how many tokens, before the first one is paid for.
 
-The calls follow the cost model of symbolic learning; a run of a chain without retries and tool calls meets it exactly.
+The calls follow the cost model of symbolic learning; a run of a chain meets it exactly where every row is run in every
+step, without retries and tool calls, and stays below it where rows are remembered or failures are grouped.
 The tokens are a guess from the prompts as they are now: they grow while the agent learns, and nobody knows how long
 replies will be.
 """
@@ -28,6 +29,8 @@ from agentsym.network.template import variables
 STUDENT, TEACHER = "student", "teacher"
 CHARS = 4  # in a token, as is usual for English
 STUDENT_REPLY, TEACHER_REPLY = 50, 400  # tokens, assumed
+FIX_RUNS = 4  # of a failure with edits: with all of them, with its own, without what rides along, with what is kept
+HOLD_RUNS = 3  # of a row that must hold: once, and where it breaks until it is known by which edit
 SAMPLE = 50  # rows whose prompts are rendered
 
 
@@ -49,7 +52,7 @@ def estimate_calls(
     ⌈lr c⌉, one for each node whose tools can be changed and one for a pipeline that can (what is then decided to do to
     a tool is one more), gate k(n + p) for each row that it looks at. Once a run, the gate's held-out rows (`gate`) and
     twice the test rows (`test`) are scored. Retries and tool calls come on top; runs that the metric finds perfect (no
-    loss is asked for) and conditional edges take off.
+    loss is asked for), conditional edges, and rows that a teacher who reads all of them remembers (`Recall`) take off.
 
     Args:
         network: the agent.
@@ -90,10 +93,11 @@ def estimate_symbolic_calls(
 ) -> dict[Phase, int]:
     """Return phase → model calls of the combined algorithm, if every step has as many failures as it can answer.
 
-    With n prompt nodes, P failures a step and G rows that must hold, a step costs: forward nP (the first one n for each
-    row of the batch), backward P, optimizer P for each node that can be mended, gate n(P + G) and one validation.
-    Cached answers, failures that share a cause, and validations that are put off or broken off take off; most runs need
-    far less.
+    With n prompt nodes, B rows, P failures and G rows that must hold, a step costs: forward nB, backward P (with blame
+    node by node, one for each node that can still improve something), optimizer P for each node that can be mended and
+    the drafts of a pipeline that can, gate one validation, nP `FIX_RUNS` and nG `HOLD_RUNS`. Known failures (they are
+    run in the place of a batch), cached answers, and validations that are put off or broken off take off; most runs
+    need far less. Only edits that do harm can take more, since they have to be found.
 
     Args:
         network: the agent.
@@ -108,14 +112,16 @@ def estimate_symbolic_calls(
     run, held_out = nodes + judged, sum(rows.get(name, 0) for name in ("val", "must_pass") if name in looks_at)
     failures = min(recipe.groups, batch)
     mended = sum(bool(learnable_at(network, node.id)) for node in network.nodes)
-    asks = recipe.blame in ("trajectory", "nodes", "shuffled")
-    tried = run * (failures + recipe.regression) * (2 * settings.repeats - 1)
+    asked = {"trajectory": 1, "shuffled": 1, "nodes": _reached(network)}.get(recipe.blame, 0)
+    answers = mended * (failures if recipe.per == "group" else 1) + recipe.drafts * network.structure.learnable
+    tried = FIX_RUNS * failures * recipe.fix + HOLD_RUNS * recipe.regression
+    validated = settings.samples * held_out * (1 + settings.steps)
     return {
-        "forward": nodes * (batch + (settings.steps - 1) * failures if settings.steps else 0),
-        "loss": (batch + max(0, settings.steps - 1) * failures) * judged,
-        "backward": settings.steps * failures * asks,
-        "optimizer": settings.steps * failures * mended,
-        "gate": settings.samples * run * held_out * (1 + settings.steps) + settings.steps * tried,
+        "forward": settings.steps * batch * nodes,
+        "loss": settings.steps * batch * judged,
+        "backward": settings.steps * failures * asked,
+        "optimizer": settings.steps * answers,
+        "gate": run * (validated + settings.steps * tried * (2 * settings.repeats - 1)),
         "test": 2 * settings.samples * run * (rows.get("test", 0) or rows.get("val", 0)),
     }
 

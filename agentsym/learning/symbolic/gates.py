@@ -103,7 +103,7 @@ class FixGate(Generic[N]):
                 rest = [other for other in found.kept if other not in (*out, at)]
                 candidate, _ = applied(base, changes, rest)
                 scores = await self._training.run_once(candidate, [case.item.row])
-                if len(out) + 1 < len(own) and scores[case.id] >= found.scores[case.id] - TIE:
+                if scores[case.id] >= found.scores[case.id] - TIE:
                     out.append(at)
             return out
 

@@ -215,7 +215,7 @@ def _refusal(problems: Sequence[str], edits: Sequence[Edit], network: Network) -
 
 
 def right_visits(known: Mapping[str, tuple[str, ...]], runs: Iterable[Evidence]) -> dict[str, tuple[str, ...]]:
-    """Return node → a few visits in runs that pass, the newest first, no two with the same output."""
+    """Return node → a few visits in runs that pass, the latest look first, no two with the same output."""
     found = {node: list(lines) for node, lines in known.items()}
     for item in reversed(list(runs)):
         for step in item.trajectory.steps:

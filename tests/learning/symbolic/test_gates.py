@@ -3,11 +3,8 @@
 The student is a double of a remote model that does what its rules say; rows, runs and scores are those of the trainer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import pytest
 
 from agentsym import Agent
 from agentsym.learning.protocols import Row, Update
@@ -15,18 +12,12 @@ from agentsym.learning.symbolic.gates import FixGate, Mended, RegressionGate, sp
 from agentsym.learning.training import Training
 from agentsym.network.edits import DropItem, SetParameter
 from agentsym.store.store import Store
-from tests.learning.symbolic.world import Student, World, agent, cases, change, mind, opened, rows, training
+from tests.learning.symbolic.world import Student, World, agent, cases, change, mind, rows, training
 
 WORLD = World(
     needs={"a": ("read",), "b": ("sort",), "both": ("read", "sort")},
     harm={"poison": ("a", "b", "both", "free"), "spoils a": ("a",), "spoils free": ("free",)},
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(tmp_path) as store:
-        yield store
 
 
 async def fixed(

@@ -1,77 +1,35 @@
-"""The combined algorithm from end to end: what it learns and leaves alone, what it costs, and that it can be killed.
+"""What the combined algorithm learns from the failures of train, and what it leaves alone.
 
 Everything runs through the trainer; only the student and the teacher are doubles.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from agentsym import Agent
 from agentsym.errors import UsageError
 from agentsym.learning.protocols import Repair, Row
-from agentsym.learning.run import Run
 from agentsym.learning.symbolic.recipe import RECIPES, Recipe, recipe_named
-from agentsym.learning.trainer import Trainer
 from agentsym.network.edits import AddItem, Edit, SetParameter
-from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
 from tests.learning.symbolic.world import (
     NODES,
-    Student,
+    TRAIN,
+    VAL,
+    WORLD,
+    OneByOne,
     Teacher,
     Tracing,
     World,
-    agent,
+    calls,
+    learned,
     mind,
-    opened,
     rows,
     rules_of,
+    states,
     trainer,
 )
-
-WORLD = World(
-    needs={"a": ("read",), "b": ("sort",), "both": ("read", "sort")},
-    harm={"trojan": ("free",), "poison": ("a", "b", "both", "free")},
-)
-TRAIN = rows(["a", "b", "both", "free"] * 2)
-VAL = rows(["a", "b", "both", "free"], "v")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(tmp_path) as store:
-        yield store
-
-
-def learned(network: Agent) -> dict[str, list[str]]:
-    return {node: rules_of(network, node) for node in NODES}
-
-
-def kinds(store: Store, run: Run[Any]) -> list[str]:
-    return [event.kind for event in store.events(run.id) if event.kind != "trajectory"]
-
-
-def calls(run: Run[Any]) -> dict[str, int]:
-    return {phase: usage.calls for phase, usage in run.ledger.by_phase().items()}
-
-
-def states(store: Store, run: Run[Any]) -> list[dict[str, Any]]:
-    return [event.data["state"] for event in store.events(run.id, kind="checkpoint")]
-
-
-class OneByOne:
-    """Shows one row of train after the other."""
-
-    name = "one by one"
-
-    def batch(self, train: Sequence[Row], step: int) -> tuple[Row, ...]:
-        return (train[step % len(train)],)
-
-
-# --- what is learned
 
 
 def test_each_failure_is_mended_where_it_arises_and_learning_ends_when_none_is_left(store: Store) -> None:
@@ -224,6 +182,14 @@ def test_each_try_of_a_failure_looks_at_another_of_its_rows(store: Store) -> Non
     assert [repair.evidence[0].row.id for repair in teacher.repairs] == ["t0", "t1", "t0"]
 
 
+def test_what_was_said_of_a_node_before_is_told_to_whoever_mends_it(store: Store) -> None:
+    world = World(needs={"a": ("read",), "c": ("read",)})
+    teacher = Tracing(world)
+    recipe = Recipe(groups=1, explore=0.0)
+    trainer(store, world, rows(["a", "a", "c"]), teacher=teacher, optimizer=recipe, steps=2).fit()
+    assert [repair.before for repair in teacher.repairs] == [(), ("read does not know a",)]
+
+
 def test_after_two_tries_in_vain_unseen_rows_come_first(store: Store) -> None:
     world = World(needs={"h": ("nobody",), "a": ("read",)})
     teacher = Tracing(world)
@@ -290,9 +256,6 @@ def test_blame_for_the_wrong_node_learns_nothing(store: Store, way: Any, accepte
     assert bool(run.accepted) is accepted
 
 
-# --- a noisy student
-
-
 def test_a_failure_that_does_not_come_back_is_no_failure_for_a_noisy_student(store: Store) -> None:
     flaky = World(needs={}, flaky={"t0": frozenset(range(1, 100))})
     teacher = Tracing(flaky)
@@ -303,287 +266,3 @@ def test_a_failure_that_does_not_come_back_is_no_failure_for_a_noisy_student(sto
 def test_a_noisy_student_learns_from_failures_that_come_back(store: Store) -> None:
     run = trainer(store, WORLD, TRAIN, val=VAL, repeats=5).fit()
     assert run.val == (0.25, 1.0)
-
-
-RIVALS = World(needs={"a": ("read",), "x": ("sort",), "h": ("nobody",)}, harm={mind("a"): ("p",), mind("x"): ("q",)})
-CONTESTED = rows(["a", "a", "x", "x", "p", "q"], "v")  # each of the two rules wins two rows and loses one
-
-
-# --- validation
-
-
-def test_validation_waits_until_train_says_that_it_is_worth_it(store: Store) -> None:
-    """One failure a step, of ten: validated when every tenth more of train passes, and after three accepts at most."""
-    needs = {f"k{at}": ("read",) for at in range(6)}
-    train = rows([*needs, *["free"] * 54])
-    recipe = Recipe(rows=60, groups=1, explore=0.0, rise=1.0, accepts=3)
-    run = trainer(store, World(needs), train, val=rows(["k0", "free"], "v"), optimizer=recipe, steps=6).fit()
-    assert [step.validated is not None for step in run.steps] == [False, False, True, False, False, True]
-    recipe = recipe.model_copy(update={"rise": 0.03, "accepts": 100})
-    run = trainer(store, World(needs), train, val=rows(["k0", "free"], "v"), optimizer=recipe, steps=6).fit()
-    assert [step.validated is not None for step in run.steps] == [False, True, False, True, False, True]
-    recipe = recipe.model_copy(update={"rise": 1.0})
-    run = trainer(store, World(needs), train, val=rows(["k0", "free"], "v"), optimizer=recipe, steps=7).fit()
-    assert [step.validated is not None for step in run.steps] == [*[False] * 5, True, False]  # nothing fails any more
-
-
-def test_validation_comes_where_learning_is_stuck(store: Store) -> None:
-    """What was accepted may be what stands in the way."""
-    world = World({"k": ("read",), "h": ("nobody",)})
-    recipe = Recipe(groups=1, explore=0.0, rise=1.0, accepts=100, stagnation=2)
-    train = rows(["k", "k", "h", "free"])
-    run = trainer(store, world, train, val=rows(["k", "free"], "v"), optimizer=recipe, steps=5).fit()
-    assert [step.validated is not None for step in run.steps] == [False, False, True, False, False]
-
-
-def test_what_was_accepted_last_is_validated_at_the_end(store: Store) -> None:
-    needs = {f"k{at}": ("read",) for at in range(3)}
-    recipe = Recipe(rows=30, groups=1, explore=0.0, rise=1.0, accepts=100)
-    run = trainer(
-        store, World(needs), rows([*needs, *["free"] * 27]), val=rows(needs, "v"), optimizer=recipe, steps=2
-    ).fit()
-    assert run.best.version == run.head.version and run.val == (0.0, pytest.approx(2 / 3))
-
-
-def test_a_head_that_is_worse_than_the_best_version_is_given_up(store: Store) -> None:
-    """What is right for train is wrong for validation, and no part of it helps there."""
-    world = World(needs={"a": ("read",)}, harm={mind("a"): ("other",)})
-    val = rows(["other"] * 9, "v")
-    run = trainer(store, world, rows(["a", "free"]), val=val, steps=1).fit()
-    assert run.best.version == run.head.version == run.first.version
-    assert run.accepted and run.steps[0].validated is not None and not run.steps[0].validated.accept
-
-
-def test_a_change_that_breaks_validation_is_taken_back_and_the_others_stay(store: Store) -> None:
-    world = World(needs={"a": ("read",), "b": ("sort",)}, harm={mind("b"): ("other",)})
-    run = trainer(store, world, rows(["a", "b", "free"]), val=rows(["a", "other", "other"], "v"), steps=1).fit()
-    assert learned(run.best) == {"read": [mind("a")], "sort": []} and run.head.version == run.best.version
-    assert run.val == (pytest.approx(2 / 3), 1.0)
-    state = states(store, run)[-1]
-    assert state["groups"] == state["passing"] == []  # what was known was known of another version
-
-
-def test_what_validation_takes_back_is_told_to_the_teacher_as_tried_in_vain(store: Store) -> None:
-    world = World(needs={"a": ("read",)}, harm={mind("a"): ("other",)})
-    teacher = Tracing(world)
-    trainer(store, world, rows(["a", "free"]), val=rows(["other"], "v"), teacher=teacher, steps=2).fit()
-    first, second = teacher.repairs
-    assert first.tried == ()
-    (tried,) = second.tried
-    assert mind("a") in tried and "broke what was right" in tried
-
-
-def test_what_stays_although_it_cost_a_row_is_not_called_in_vain(store: Store) -> None:
-    run = trainer(store, RIVALS, rows(["a", "free"]), val=CONTESTED, steps=1).fit()
-    assert learned(run.head)["read"] == [mind("a")] and states(store, run)[-1]["attempts"] == {}
-
-
-def test_a_row_that_must_pass_keeps_a_version_from_becoming_the_best(store: Store) -> None:
-    world = World(needs={"a": ("read",)}, harm={mind("a"): ("precious",)})
-    must_pass = rows(["precious"], "m")
-    run = trainer(store, world, rows(["a", "free"]), val=rows(["a"], "v"), must_pass=must_pass, steps=2).fit()
-    assert run.best.version == run.first.version
-    assert "must-pass" in str(run.steps[0].validated)
-
-
-def test_no_validation_row_is_ever_shown_to_the_teacher(store: Store) -> None:
-    world = World(needs={"a": ("read",), "b": ("sort",)}, harm={mind("b"): ("other",)})
-    teacher = Tracing(world)
-    trainer(store, world, rows(["a", "b", "free"]), val=rows(["a", "other"], "v"), teacher=teacher).fit()
-    shown = {item.row.id for repair in teacher.repairs for item in repair.evidence}
-    assert shown and not any(row.startswith("v") for row in shown)
-
-
-def test_without_validation_the_head_is_the_best_version_after_every_step(store: Store) -> None:
-    needs = {f"k{at}": ("read",) for at in range(3)}
-    recipe = Recipe(rows=30, groups=1, rise=1.0, accepts=100)
-    run = trainer(store, World(needs), rows([*needs, *["free"] * 27]), optimizer=recipe, steps=3).fit()
-    assert [state["best"] == state["head"] for state in states(store, run)] == [True] * 4 and run.accepted == 3
-
-
-def test_the_target_ends_the_run_once_validation_reaches_it(store: Store) -> None:
-    run = trainer(store, WORLD, TRAIN, val=VAL, target=0.9).fit()
-    assert "target of 0.9" in run.reason and run.val is not None and run.val[1] >= 0.9
-
-
-# --- what is learned on next
-
-
-def test_learning_goes_on_from_another_version_of_the_front_now_and_then(store: Store) -> None:
-    def heads(explore: float) -> set[str]:
-        """Return which version is gone on from after the first was accepted, in some seeds."""
-        runs = [
-            trainer(
-                store, RIVALS, rows(["a"]), val=CONTESTED, optimizer=Recipe(explore=explore), steps=1, seed=seed
-            ).fit()
-            for seed in range(4)
-        ]
-        assert {learned(run.best)["read"][0] for run in runs} == {mind("a")}
-        return {"the first" if run.head.version == run.first.version else "the best" for run in runs}
-
-    assert heads(0.0) == {"the best"} and heads(1.0) == {"the first", "the best"}
-
-
-def test_two_versions_that_are_best_at_different_rows_are_joined_where_learning_is_stuck(store: Store) -> None:
-    """With this seed learning goes on from the first version after each of the two rules."""
-    teacher = Tracing(RIVALS)
-    run = trainer(
-        store,
-        RIVALS,
-        rows(["a", "x", "h"]),
-        val=CONTESTED,
-        teacher=teacher,
-        sampler=OneByOne(),
-        optimizer=Recipe(explore=1.0, stagnation=1),
-        seed=2,
-        steps=4,
-    ).fit()
-    assert learned(run.best) == {"read": [mind("a")], "sort": [mind("x")]}
-    assert run.val == (pytest.approx(2 / 6), pytest.approx(4 / 6)) and run.accepted == 2
-    assert teacher.asked == {"blame": 3, "mend": 3}  # the joined version costs no call of the teacher
-    parents = {event.data["hash"]: event.data["parent"] for event in store.events(run.id, kind="version")}
-    assert parents[parents[run.best.version]] == run.first.version
-    assert states(store, run)[-1]["parents"] == {name: parent for name, parent in parents.items() if parent}
-
-
-def forked() -> dict[str, Any]:
-    return {"agent": agent().unfreeze("structure"), "optimizer": Recipe(explore=0.0, stagnation=2, drafts=2)}
-
-
-CHECKED = World(needs={"c": ("check",)})
-
-
-def test_where_edits_of_nodes_have_stopped_to_help_the_pipeline_is_changed(store: Store) -> None:
-    teacher = Tracing(CHECKED, instead={"c": ("no use",)})
-    run = trainer(store, CHECKED, rows(["c", "free"]), teacher=teacher, **forked()).fit()
-    assert run.status == "done" and "check" in [node.id for node in run.best.nodes]
-    assert teacher.asked["redesign"] == 2  # drafts of one move
-    assert [step.decision is not None and step.decision.accept for step in run.steps][:3] == [False, False, True]
-    assert set(teacher.redesigns[0].critiques) == {"sort: sort does not know c"}
-
-
-def test_a_pipeline_that_may_not_be_learned_stays_as_it_is(store: Store) -> None:
-    teacher = Tracing(CHECKED, instead={"c": ("no use",)})
-    run = trainer(store, CHECKED, rows(["c", "free"]), teacher=teacher, optimizer=Recipe(stagnation=1), steps=4).fit()
-    assert run.accepted == 0 and teacher.asked["redesign"] == 0
-
-
-def test_moves_of_the_pipeline_and_edits_of_nodes_take_turns_while_nothing_helps(store: Store) -> None:
-    hopeless = World(needs={"c": ("nobody",)})
-    teacher = Tracing(hopeless, instead={"c": ("no use",)})
-    more = forked()
-    run = trainer(store, hopeless, rows(["c", "free"]), teacher=teacher, steps=6, **more).fit()
-    moves = [any(u.parameter == "structure" for u in step.proposal.updates) for step in run.steps]
-    assert moves == [False, False, True, False, True, False]
-    assert teacher.redesigns[0].tried == () and len(teacher.redesigns[2].tried) == 1
-
-
-# --- runs that fail, caps, death
-
-
-def test_nothing_is_learned_from_batches_that_fail_and_three_of_them_end_the_run(store: Store) -> None:
-    teacher = Tracing(WORLD)
-    run = trainer(store, WORLD, rows(["unreadable"] * 4), teacher=teacher, steps=9).fit()
-    assert run.status == "failed" and "3 batches in a row" in run.reason and "no answer today" in run.reason
-    assert len(run.steps) == 3 and not teacher.asked and run.best.version == run.first.version
-
-
-def test_a_row_that_always_fails_is_tried_like_any_other_and_does_not_end_the_run(store: Store) -> None:
-    run = trainer(store, WORLD, rows(["unreadable", "a", "a", *["free"] * 7]), steps=6).fit()
-    assert run.status == "done" and learned(run.best)["read"] == [mind("a")]
-    assert {"blame"} <= set(kinds(store, run)[-12:])
-
-
-@pytest.mark.parametrize("cap", [17, 30, 50])
-def test_a_cap_is_never_gone_over_and_the_best_version_so_far_is_saved(tmp_path: Path, cap: int) -> None:
-    student = Student(WORLD)
-    with opened(tmp_path) as store:
-        run = trainer(store, WORLD, TRAIN, student=student, max_calls=cap, optimizer=Recipe(groups=1)).fit()
-        assert sum(student.asked.values()) == run.ledger.total().calls <= cap
-        assert run.status == "budget" and str(cap) in run.reason
-        assert run.best.version == states(store, run)[-1]["best"]
-        if cap == 50:
-            assert run.accepted and run.best.version != run.first.version
-
-
-def test_a_cap_that_cannot_pay_the_first_look_is_refused_before_anything_is_sent(store: Store) -> None:
-    student = Student(WORLD)
-    with pytest.raises(UsageError, match=r"needs 24 model calls \(12 rows\)"):
-        trainer(store, WORLD, TRAIN, val=VAL, student=student, max_calls=23).fit()
-    assert not student.asked and store.runs() == ()
-
-
-def test_what_is_left_of_a_cap_is_kept_for_validation(store: Store) -> None:
-    """Accepted changes that nobody validates are lost, so validation comes while it can be paid."""
-    needs = {f"k{at}": ("read",) for at in range(6)}
-    recipe = Recipe(rows=60, groups=1, explore=0.0, rise=1.0, accepts=100)
-    settings: dict[str, Any] = {"val": rows([*needs, *["free"] * 6], "v"), "optimizer": recipe}
-    run = trainer(store, World(needs), rows([*needs, *["free"] * 54]), max_calls=220, **settings).fit()
-    assert run.status == "budget" and run.best.version != run.first.version
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing is caught, nothing is written any more."""
-
-
-class DyingStore(Store):
-    """Writes the first `life` batches of events, then dies with its process."""
-
-    life = 0
-
-    def append_many(self, run_id: str, items: Any, *, expect_seq: int | None = None) -> int:
-        if self.life <= 0:
-            raise Killed
-        self.life -= 1
-        return super().append_many(run_id, items, expect_seq=expect_seq)
-
-
-class Heeding(Tracing):
-    """Does not propose again what was tried in vain."""
-
-    async def mend(self, repair: Repair) -> Sequence[Edit]:
-        edits = await super().mend(repair)
-        return [edit for edit in edits if not any(str(getattr(edit, "item", "")) in tried for tried in repair.tried)]
-
-
-def eventful(store: Store, **more: Any) -> Trainer[Agent]:
-    """Return a run of every kind of phase: harm at the gate and in validation, failed tries, a new pipeline."""
-    world = World(
-        needs={"a": ("read",), "b": ("sort",), "both": NODES, "c": ("check",)},
-        harm={"trojan": ("free",), mind("b"): ("other",)},
-    )
-    teacher = Heeding(world, extra={"a": ("trojan",)}, instead={"c": ("no use",)})
-    settings = {**forked(), "optimizer": Recipe(explore=0.5, stagnation=1, drafts=2, rows=5, groups=3), **more}
-    train = rows(["a", "b", "both", "c", "free", "free"])
-    return trainer(store, world, train, val=rows(["a", "other", "c"], "v"), teacher=teacher, steps=4, **settings)
-
-
-def journal(store: Store, run: Run[Any]) -> list[dict[str, Any]]:
-    return list(comparable(store.events(run.id)))
-
-
-def test_a_run_killed_after_any_phase_ends_like_one_that_was_not(tmp_path: Path) -> None:
-    with opened(tmp_path, "whole") as store:
-        expected = eventful(store).fit()
-        told, phases = journal(store, expected), kinds(store, expected)
-    assert {"blame", "proposal", "gate", "validate", "validate_again", "version"} <= set(phases)
-    assert expected.accepted > 2 and "check" in [node.id for node in expected.best.nodes]
-    places = {kind: place for place, kind in enumerate(phases, start=1)}
-    assert places.pop("test") and places.pop("stop")
-    for life in places.values():  # a death after the last phase of each kind
-        with DyingStore.open(tmp_path / f"{life}.db") as dying:
-            dying.life = life
-            with pytest.raises(Killed):
-                eventful(dying).fit()
-        with opened(tmp_path, str(life)) as store:
-            run = eventful(store).fit(resume=store.runs()[0].id)
-            assert journal(store, run) == told and run.best.version == expected.best.version
-
-
-def test_equal_seeds_give_equal_journals_at_every_concurrency_and_other_seeds_do_not(tmp_path: Path) -> None:
-    told = []
-    for name, more in {"1": {"concurrency": 1}, "8": {"concurrency": 8}, "other": {"seed": 1}}.items():
-        with opened(tmp_path, name) as store:
-            told.append(journal(store, eventful(store, **more).fit()))
-    assert told[0] == told[1]
-    assert told[0][1:] != told[2][1:]

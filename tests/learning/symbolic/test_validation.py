@@ -1,8 +1,6 @@
 """Validation is broken off as soon as it is lost, else the gate decides; what is best at anything is remembered."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +10,11 @@ from agentsym.learning.symbolic.validation import Validated, Validation, pooled
 from agentsym.learning.training import Training
 from agentsym.models.protocol import Reply, Request
 from agentsym.store.store import Store
-from tests.learning.symbolic.world import Student, World, agent, mind, opened, rows, training
+from tests.learning.symbolic.world import Student, World, agent, mind, rows, training
 
 WORLD = World(needs={"a": ("read",)}, harm={"poison": ("free",)})
 VAL = rows(["free"] * 20 + ["a"] * 4, "v")
 FREE = {row.id: float(at < 20) for at, row in enumerate(VAL)}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(tmp_path) as store:
-        yield store
 
 
 async def validate(learning: Training[Agent], network: Agent, before: Scores, concurrency: int = 4) -> Validated:

@@ -19,6 +19,7 @@ from agentsym.learning.journal import Journal
 from agentsym.learning.metrics import Watched, load_metric
 from agentsym.learning.parts import Wanted, make_parts
 from agentsym.learning.protocols import Blame, Evidence, Redesign, Repair, Row, Task, Update, Verdict
+from agentsym.learning.run import Run
 from agentsym.learning.sets import Sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.symbolic.groups import Group
@@ -265,6 +266,47 @@ def trainer(store: Store, world: World, train: Sequence[Row], **changes: Any) ->
         "store": store,
     }
     return Trainer(changes.pop("agent", agent()), train, **{**settings, **changes})
+
+
+WORLD = World(
+    needs={"a": ("read",), "b": ("sort",), "both": ("read", "sort")},
+    harm={"trojan": ("free",), "poison": ("a", "b", "both", "free")},
+)
+
+
+TRAIN = rows(["a", "b", "both", "free"] * 2)
+
+
+VAL = rows(["a", "b", "both", "free"], "v")
+
+
+def learned(network: Agent) -> dict[str, list[str]]:
+    return {node: rules_of(network, node) for node in NODES}
+
+
+def kinds(store: Store, run: Run[Any]) -> list[str]:
+    return [event.kind for event in store.events(run.id) if event.kind != "trajectory"]
+
+
+def calls(run: Run[Any]) -> dict[str, int]:
+    return {phase: usage.calls for phase, usage in run.ledger.by_phase().items()}
+
+
+def states(store: Store, run: Run[Any]) -> list[dict[str, Any]]:
+    return [event.data["state"] for event in store.events(run.id, kind="checkpoint")]
+
+
+class OneByOne:
+    """Shows one row of train after the other."""
+
+    name = "one by one"
+
+    def batch(self, train: Sequence[Row], step: int) -> tuple[Row, ...]:
+        return (train[step % len(train)],)
+
+
+def forked() -> dict[str, Any]:
+    return {"agent": agent().unfreeze("structure"), "optimizer": Recipe(explore=0.0, stagnation=2, drafts=2)}
 
 
 def opened(folder: Path, name: str = "store") -> Store:
