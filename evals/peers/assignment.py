@@ -42,7 +42,7 @@ class Assignment:
     task: Task
     seed: int
     latency_ms: float
-    options: Mapping[str, str]
+    options: Mapping[str, Any]
 
     def to_json(self) -> str:
         """Return the assignment as the argument of a runner."""

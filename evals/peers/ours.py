@@ -10,13 +10,14 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agentsym import Agent
 from agentsym.learning import Trainer
 from agentsym.learning.run import Run
+from agentsym.learning.symbolic.recipe import Recipe, recipe_named
 from agentsym.models.cache import ResponseCache
 from agentsym.models.openai_http import OpenAIModel
 from agentsym.network.network import Network
@@ -25,13 +26,18 @@ from agentsym.store.store import Store
 from evals.peers.agents import Learns, agent
 from evals.peers.assignment import CONCURRENCY, ROLLOUTS, STEPS, TARGET, Assignment, measured
 from evals.peers.task import Task, Ticket
+from evals.peers.unshared import Unshared
+
+REPEATS = 5  # of a comparison at most, where answers flip
 
 
 async def learn(assignment: Assignment, folder: Path) -> Run[Agent]:
     """Optimize the task's agent.
 
     Args:
-        assignment: what is asked for; its options are `optimizer` (one of the trainer's) and `learns`.
+        assignment: what is asked for. Its options are `optimizer` (one of the trainer's), `recipe` (what is different
+            in that recipe), `repeats` (by default 5 where answers flip, else 1), `learns`, and `shared` (False: equal
+            requests are all sent).
         folder: where store and cache are written.
 
     Raises:
@@ -39,15 +45,17 @@ async def learn(assignment: Assignment, folder: Path) -> Run[Agent]:
     """
     task, options = assignment.task, assignment.options
     learns: Learns = "text" if options.get("learns") == "text" else "rules"
+    models = [model(assignment.url, name) for name in ("student", "teacher")]
+    student, teacher = models if options.get("shared", True) else map(Unshared, models)
     with Store.open(folder / "store.db") as store:
         trainer = Trainer(
             agent(task, learns),
             rows(task.tickets("train")),
             val=rows(task.tickets("val")),
             metric=lambda row, output: task.judge(output["label"], row["label"]),
-            student=model(assignment.url, "student"),
-            teacher=model(assignment.url, "teacher"),
-            optimizer=options.get("optimizer", "symbolic"),
+            student=student,
+            teacher=teacher,
+            optimizer=_optimizer(options),
             concurrency=CONCURRENCY,
             max_calls=ROLLOUTS * task.chain,
             cache=False,
@@ -57,6 +65,7 @@ async def learn(assignment: Assignment, folder: Path) -> Run[Agent]:
             target=TARGET,
             seed=assignment.seed,
             comments="metric",
+            repeats=options.get("repeats", REPEATS if task.mode == "noisy" else 1),
         )
         door = trainer.parts.door
         door.cache = ResponseCache(folder / "cache.db")  # not the user's
@@ -66,9 +75,9 @@ async def learn(assignment: Assignment, folder: Path) -> Run[Agent]:
             door.cache.close()
 
 
-async def score(url: str, task: Task, best: Network) -> float:
-    """Return the score of an agent on validation, every answer asked for anew."""
-    tickets = task.tickets("val")
+async def score(url: str, task: Task, best: Network, tickets: Sequence[Ticket] | None = None) -> float:
+    """Return the score of an agent on tickets (by default those of validation), every answer asked for anew."""
+    tickets = task.tickets("val") if tickets is None else tickets
     async with Session(model(url, "student"), concurrency=CONCURRENCY) as session:
         outputs = await session.abatch(best, [{"ticket": ticket.text} for ticket in tickets])
     scores = [task.judge(output["label"], ticket.label)[0] for output, ticket in zip(outputs, tickets, strict=True)]
@@ -85,22 +94,31 @@ def model(url: str, name: str) -> OpenAIModel:
     return OpenAIModel(f"openai/{name}", base_url=url)
 
 
-def main() -> None:
-    """Run an assignment and print its row."""
-    assignment = Assignment.from_json(sys.argv[1])
+def findings(assignment: Assignment, folder: Path) -> tuple[dict[str, Any], Run[Agent]]:
+    """Run an assignment; returns its row and the run, whose store is `store.db` in the folder."""
     runs: list[Run[Agent]] = []
 
     def learned() -> tuple[float, str]:
-        with tempfile.TemporaryDirectory() as folder:
-            runs.append(asyncio.run(learn(assignment, Path(folder))))
-        (run,) = runs
-        return run.val[1] if run.val else 0.0, run.reason
+        runs.append(asyncio.run(learn(assignment, folder)))
+        return runs[0].val[1] if runs[0].val else 0.0, runs[0].reason
 
-    def rescored() -> float:
-        (run,) = runs
-        return asyncio.run(score(assignment.url, assignment.task, run.best))
+    row = measured(assignment, learned, lambda: asyncio.run(score(assignment.url, assignment.task, runs[0].best)))
+    return row, runs[0]
 
-    print(json.dumps(measured(assignment, learned, rescored)))
+
+def main() -> None:
+    """Run an assignment and print its row."""
+    assignment = Assignment.from_json(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        row, _ = findings(assignment, Path(folder))
+    print(json.dumps(row))
+
+
+def _optimizer(options: Mapping[str, Any]) -> str | Recipe:
+    """Return the optimizer's name, or its recipe where something is different in it."""
+    name = str(options.get("optimizer", "symbolic"))
+    changes = options.get("recipe", {})
+    return Recipe.model_validate({**recipe_named(name).model_dump(), **changes}) if changes else name
 
 
 if __name__ == "__main__":
