@@ -43,7 +43,7 @@ def show_plan(plan: Plan, found: Found, caps: Caps, record: Path | None, as_json
         "optimizer": f"{document['optimizer']}, gate {document['gate']}",
         "steps": f"at most {document['steps']}, of {count(document['batch'], 'row')}",
         "calls": ", ".join(f"{phase} {number(calls)}" for phase, calls in document["calls"].items() if calls),
-        "in all": f"at most {most}{_free(plan)}; retries and tool calls on top",
+        "in all": f"{document['calls_are']} {most}{_free(plan)}; retries and tool calls on top",
         **({} if _free(plan) else {"tokens": _tokens(document)}),
         "caps": str(caps),
         "out": document["out"],
@@ -60,7 +60,7 @@ def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
     judged = parts.evaluator.metric is None
     rows = {name: len(held) for name, held in trainer.sets.all()}
     batch = len(parts.sampler.batch(train, 0))
-    if isinstance(parts.optimizer, Recipe):
+    if isinstance(parts.optimizer, Recipe):  # how often a gate halves, and what it tries, nobody knows before
         looks_at = parts.gate.looks_at
         calls = estimate_symbolic_calls(
             trainer.agent, rows, batch, trainer.settings, parts.optimizer, looks_at=looks_at, judged=judged
@@ -76,7 +76,8 @@ def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
             teacher_asks=not getattr(parts.teacher, "reads_all_rows", False),
             judged=judged,
         )
-    usage = _priced(trainer, estimate_usage(trainer.agent, train, batch, calls, judged=judged))
+    combined = isinstance(parts.optimizer, Recipe)
+    usage = _priced(trainer, estimate_usage(trainer.agent, train, batch, calls, judged=judged, combined=combined))
     return {
         "agent": trainer.agent.name,
         "version": trainer.agent.version,
@@ -92,6 +93,7 @@ def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
         "settings": trainer.settings.model_dump(mode="json"),
         "calls": calls,
         "calls_in_all": sum(calls.values()),
+        "calls_are": "about" if isinstance(parts.optimizer, Recipe) else "at most",
         "tokens": {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens},
         "tokens_in_all": usage.tokens,
         "usd": usage.usd,

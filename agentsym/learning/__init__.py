@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentsym.learning.run import Run
     from agentsym.learning.sampler import EpochSampler, ReplacementSampler
     from agentsym.learning.settings import Settings
+    from agentsym.learning.symbolic.recipe import Recipe
     from agentsym.learning.teacher.contrastive import ContrastiveTeacher
     from agentsym.learning.teacher.llm import LLMTeacher
     from agentsym.learning.trainer import Trainer
@@ -37,6 +38,7 @@ _PLACES = {
     "EpochSampler": "sampler",
     "ReplacementSampler": "sampler",
     "Settings": "settings",
+    "Recipe": "symbolic.recipe",
     "ContrastiveTeacher": "teacher.contrastive",
     "LLMTeacher": "teacher.llm",
     "Trainer": "trainer",
@@ -51,6 +53,7 @@ __all__ = [
     "LLMTeacher",
     "PaperGate",
     "PromptOptimizer",
+    "Recipe",
     "ReplacementSampler",
     "Run",
     "Settings",

@@ -127,7 +127,7 @@ def estimate_symbolic_calls(
 
 
 def estimate_usage(
-    network: Network, rows: Sequence[Row], batch: int, calls: Mapping[Phase, int], *, judged: bool
+    network: Network, rows: Sequence[Row], batch: int, calls: Mapping[Phase, int], *, judged: bool, combined: bool
 ) -> dict[tuple[str, Phase], Usage]:
     """Return (who, phase) → calls and tokens; who is `STUDENT`, `TEACHER`, or the model that a node names itself.
 
@@ -138,17 +138,20 @@ def estimate_usage(
         network: the agent.
         rows: rows of train.
         batch: rows a step.
-        calls: what `estimate_calls` returned.
+        calls: what `estimate_calls` or `estimate_symbolic_calls` returned.
         judged: whether the teacher gives the scores.
+        combined: whether it is the combined algorithm, whose requests of the teacher are shorter.
     """
     nodes = list(_prompt_nodes(network))
     prompts = [_prompt_chars(node, rows[:SAMPLE]) for node in nodes]
     run = sum(prompts) + len(nodes) * STUDENT_REPLY * CHARS  # what the teacher reads of one example
-    read = {
-        "loss": _template("loss") + run,
-        "backward": _template("gradient") + run,
-        "optimizer": _template("update") + sum(prompts) + batch * TEACHER_REPLY * CHARS,
-    }
+    each = sum(prompts) / max(1, len(prompts))
+    read = {"loss": _template("loss") + run}
+    if combined:
+        read |= {"backward": _template("blame") + run + sum(prompts), "optimizer": _template("mend") + 2 * each}
+    else:
+        said = batch * TEACHER_REPLY * CHARS
+        read |= {"backward": _template("gradient") + run, "optimizer": _template("update") + sum(prompts) + said}
     found: dict[tuple[str, Phase], Usage] = {}
 
     def add(who: str, phase: Phase, times: float, chars: float, reply: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 _BLOCK = re.compile(r'^<data name="([^"]*)">\n(.*?)\n</data>$', re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^\s*(input|output|expected) ([^:\n]+): (.*)$", re.MULTILINE)
+_STEP = re.compile(r"^step \d+, node ([^,\n]+)[^\n]*((?:\n  [^\n]*)*)", re.MULTILINE)
 
 
 class Visit(NamedTuple):
@@ -57,8 +58,15 @@ def visit(block: str) -> Visit:
 
 
 def visits(text: str) -> Iterator[Visit]:
-    """Yield the visits that the gradients of an update request tell of."""
-    yield from (visit(block) for name, block in blocks(text).items() if name.startswith("gradient "))
+    """Yield the visits that a request for edits tells of: of each gradient, or of each failure."""
+    found = _BLOCK.findall(text)
+    yield from (visit(block) for name, block in found if name == "failure" or name.startswith("gradient "))
+
+
+def steps(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield (node, what it gave) for each step of the run that a request for blame tells of."""
+    for node, block in _STEP.findall(blocks(text).get("run", "")):
+        yield node, visit(block).gave
 
 
 def read(value: str) -> Any:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentsym.cli.agents import find_agent
+from evals.openai_server import Server
+from evals.openai_server.brains import classroom
 from tests.cli.conftest import Call, rows, write_rows
 
 QUICK = ("optimize", "things", "--steps", "2")
@@ -142,6 +144,26 @@ def test_a_dry_run_counts_the_calls_that_the_run_then_makes(call: Call) -> None:
     assert done["steps"] == 2
     made = {phase: used["calls"] for phase, used in done["usage"]["by_phase"].items()}
     assert made == {phase: calls for phase, calls in planned["calls"].items() if calls}
+
+
+def test_a_run_that_remembers_rows_makes_no_more_calls_than_the_dry_run_says(call: Call, place: Path) -> None:
+    train = [{**row, "text": f"{start} {row['text']}"} for start in ("well", "so", "look") for row in rows(0, 2, 4)]
+    write_rows(place / "things" / "data" / "train.jsonl", train)
+    planned = call(*QUICK, "--dry-run", "--json").json["calls"]
+    made = {phase: used["calls"] for phase, used in call(*QUICK, "--json").json["usage"]["by_phase"].items()}
+    assert made["forward"] < planned["forward"] == 2 * len(train)
+    assert {phase: made[phase] for phase in ("gate", "test")} == {phase: planned[phase] for phase in ("gate", "test")}
+
+
+def test_a_dry_run_reckons_with_what_a_run_with_a_language_model_makes(call: Call) -> None:
+    with Server(classroom()) as server:
+        models = ("--student", "openai/student", "--teacher", "openai/teacher")
+        environment = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "k"}
+        planned = call(*QUICK, *models, "--dry-run", "--json", **environment).json["calls"]
+        done = call(*QUICK, *models, "--json", **environment).json
+    made = {phase: used["calls"] for phase, used in done["usage"]["by_phase"].items()}
+    assert made["backward"] and made["optimizer"]
+    assert all(calls <= planned[phase] for phase, calls in made.items()), (made, planned)
 
 
 def test_a_budget_that_cannot_pay_the_first_step_is_refused_before_any_call(call: Call) -> None:

@@ -25,7 +25,15 @@ def test_runs_are_listed_the_newest_first(call: Call) -> None:
 def test_show_tells_decisions_edits_scores_and_calls(call: Call) -> None:
     run = call("optimize", "things", "--steps", "2", "--json").json
     done = call("runs", "show")
-    for text in (run["run"], "step 1: ", " rows run at ", "edits accepted", "add_item sort/rules", "on test rows", "forward"):
+    for text in (
+        run["run"],
+        "step 1: ",
+        " rows run at ",
+        "edits accepted",
+        "add_item sort/rules",
+        "on test rows",
+        "forward",
+    ):
         assert text in done.out
 
 

@@ -16,11 +16,9 @@ from evals.openai_server import quotes
 from evals.openai_server.quotes import Visit
 
 TEACHER = "gpt-4o"
-PATH = re.compile(r"^# The component to edit\n\n`([^`]+)`", re.MULTILINE)
 SIGNS = re.compile(r"\n- (\w+): (.+)")
 TELL = "Repeat the one sentence of the article that has the fact, word for word."
 CITE = "End with the article's number in square brackets, like [X1]."
-SEEN = 2  # a word stands for a shelf if so many failing questions have it
 ADDED = 5  # words for a shelf in one edit
 
 
@@ -51,22 +49,21 @@ def write(prompt: str, asked: str) -> str:
 
 
 def teach(names: set[str], text: str) -> dict[str, Any]:
-    """Fill in the form of a loss, a gradient or an update."""
+    """Blame the one node that there is for a failing run, or mend its prompts."""
     found = quotes.blocks(text)
-    if "comments" in names:
-        run = Visit({}, quotes.fields(found["result"]), quotes.fields(found["expected output"]))
-        said = " ".join(fault for _, fault in faults(run))
-        return {"comments": said or "Nothing is wrong.", "requirement_for_last": said, "satisfied": not said}
-    if "edits" in names:
-        path = PATH.search(text)
-        assert path, text
-        value, runs = found[path[1]], list(quotes.visits(text))
-        new = with_signs(value, runs) if path[1].endswith("/router") else with_orders(value, runs)
-        edits = [{"op": "set", "value": new, "why": "The prompt did not say it."}] if new != value else []
-        return {"analysis": "The prompt does not say it.", "edits": edits}
-    advice = list(faults(quotes.visit(found["step"])))
-    suggestions = [{"parameter": f"help_centre/{name}", "advice": fault, "severity": 3} for name, fault in advice]
-    return {"analysis": "The prompt does not say it.", "suggestions": suggestions, "satisfied": not suggestions}
+    if "nodes" in names:
+        return {"nodes": [{"node": "help_centre", "blame": 1.0, "critique": found["judgement"]}]}
+    runs, router, writer = list(quotes.visits(text)), "help_centre/router", "help_centre/writer"
+    mended = {
+        router: with_signs(found[router], runs, found.get("right", "")),
+        writer: with_orders(found[writer], runs),
+    }
+    edits = [
+        {"op": "set_text", "path": path, "value": new, "why": "The prompt did not say it."}
+        for path, new in mended.items()
+        if new != found[path]
+    ]
+    return {"analysis": "The prompts do not say it.", "edits": edits}
 
 
 def faults(run: Visit) -> Iterator[tuple[str, str]]:
@@ -87,18 +84,24 @@ def with_orders(prompt: str, runs: list[Visit]) -> str:
     return "\n".join([prompt, *(line for line in (TELL, CITE) if line in missing and line not in prompt)])
 
 
-def with_signs(prompt: str, runs: list[Visit]) -> str:
-    """Return the router's prompt with more of the words that tell a shelf from the others."""
+def with_signs(prompt: str, runs: list[Visit], right: str) -> str:
+    """Return the router's prompt with more of the words that tell a shelf from the others.
+
+    Args:
+        prompt: the prompt.
+        runs: what failed.
+        right: what did not, as it is quoted; its words stand for no shelf but their own.
+    """
     signs = {shelf: listed.split(", ") for shelf, listed in SIGNS.findall(prompt)}
     seen: dict[str, Counter[str]] = {}
     for run in runs:
         if any(name == "router" for name, _ in faults(run)):
             seen.setdefault(run.wanted["shelf"], Counter()).update(long_words(run.text))
     for shelf, counts in seen.items():
-        others = sum((seen[other] for other in seen if other != shelf), Counter[str]())
+        others = long_words(right).union(*(seen[other] for other in seen if other != shelf))
         known = signs.setdefault(shelf, [])
-        own = sorted(word for word, count in counts.items() if count >= max(SEEN, 2 * others[word] + 1))
-        known += [word for word in own if word not in known][:ADDED]
+        own = sorted(counts.keys() - others - {*known}, key=lambda word: (-counts[word], -len(word), word))
+        known += own[:ADDED]
     head = SIGNS.sub("", prompt)
     return head + "".join(f"\n- {shelf}: {', '.join(listed)}" for shelf, listed in signs.items() if listed)
 
