@@ -23,7 +23,7 @@ def chain(*frozen: str) -> Agent:
 
 def test_a_chain_with_a_prompted_teacher_and_a_metric() -> None:
     settings = Settings(steps=10)
-    calls = estimate_calls(chain(), ROWS, 4, settings, lr=1.0, looks_at=ALL, teacher_asks=True, judged=False, combined=False)
+    calls = estimate_calls(chain(), ROWS, 4, settings, lr=1.0, looks_at=ALL, teacher_asks=True, judged=False)
     assert calls == {
         "forward": 10 * 3 * 4,
         "loss": 10 * 4,
@@ -45,12 +45,12 @@ def test_a_judge_is_asked_for_every_score() -> None:
 def test_frozen_nodes_before_all_others_get_no_gradient_and_half_the_rate_half_the_updates() -> None:
     agent = chain("a/instructions", "a/rules", "a/examples")
     settings = Settings(steps=1, comments="metric")
-    calls = estimate_calls(agent, ROWS, 4, settings, lr=0.5, looks_at=ALL, teacher_asks=True, judged=False, combined=False)
+    calls = estimate_calls(agent, ROWS, 4, settings, lr=0.5, looks_at=ALL, teacher_asks=True, judged=False)
     assert (calls["backward"], calls["optimizer"], calls["loss"]) == (2 * 4, 3, 0)
 
 
 def test_the_embedded_teacher_makes_no_calls() -> None:
-    calls = estimate_calls(chain(), ROWS, 40, Settings(steps=2), lr=1.0, looks_at=ALL, teacher_asks=False, judged=False, combined=False)
+    calls = estimate_calls(chain(), ROWS, 40, Settings(steps=2), lr=1.0, looks_at=ALL, teacher_asks=False, judged=False)
     assert calls["loss"] == calls["backward"] == calls["optimizer"] == 0
 
 
@@ -65,7 +65,7 @@ def test_samples_multiply_and_score_the_base_anew() -> None:
 
 def test_the_combined_algorithm_asks_for_blame_and_edits_of_failures_only() -> None:
     settings = Settings(steps=10)
-    calls = estimate_symbolic_calls(chain(), ROWS, 20, settings, Recipe(), looks_at=ALL, judged=False, combined=False)
+    calls = estimate_symbolic_calls(chain(), ROWS, 20, settings, Recipe(), looks_at=ALL, judged=False)
     assert calls == {
         "forward": 10 * 3 * 20,
         "loss": 0,
@@ -78,7 +78,7 @@ def test_the_combined_algorithm_asks_for_blame_and_edits_of_failures_only() -> N
 
 def test_what_a_recipe_switches_off_is_not_reckoned() -> None:
     def calls(recipe: Recipe) -> dict[str, int]:
-        return dict(estimate_symbolic_calls(chain(), ROWS, 3, Settings(steps=1), recipe, looks_at=ALL, judged=False, combined=False))
+        return dict(estimate_symbolic_calls(chain(), ROWS, 3, Settings(steps=1), recipe, looks_at=ALL, judged=False))
 
     assert calls(Recipe(blame="last"))["backward"] == 0
     assert calls(Recipe(fix=False, regression=0))["gate"] == 3 * (25 + 25)
@@ -88,7 +88,7 @@ def test_what_a_recipe_switches_off_is_not_reckoned() -> None:
 
 def test_a_pipeline_that_can_be_changed_is_drafted() -> None:
     agent = Agent("chain", nodes=chain().nodes, edges=chain().edges, structure=Structure(learnable=True))
-    calls = estimate_symbolic_calls(agent, ROWS, 20, Settings(steps=1), Recipe(), looks_at=ALL, judged=False, combined=False)
+    calls = estimate_symbolic_calls(agent, ROWS, 20, Settings(steps=1), Recipe(), looks_at=ALL, judged=False)
     assert calls["optimizer"] == 8 * 3 + 4
 
 
@@ -106,7 +106,9 @@ def test_tokens_follow_the_prompts_and_the_rows() -> None:
 
 def test_a_node_with_a_model_of_its_own_is_counted_for_that_model() -> None:
     agent = Agent("two", [PromptNode("a", "Go.", inputs=["question"], output={"a": str}, model="openai/large")])
-    usage = estimate_usage(agent, [Row(id="1", inputs={"question": "x"})], 4, {"forward": 5}, judged=False, combined=False)
+    usage = estimate_usage(
+        agent, [Row(id="1", inputs={"question": "x"})], 4, {"forward": 5}, judged=False, combined=False
+    )
     assert [(who, used.calls) for (who, _), used in usage.items()] == [("openai/large", 5)]
 
 

@@ -254,7 +254,7 @@ def test_the_first_draft_is_told_of_no_others() -> None:
 def test_the_pipeline_is_told_as_json_with_conditions_and_tools() -> None:
     told = json.loads(trace.pipeline(DESK))
     assert [node["id"] for node in told["nodes"]] == ["read", "sort", "reply"]
-    sorting = {"id": "sort", "kind": "prompt", "reads": ["ticket", "fact"], "writes": ["team"]}
+    sorting = {"id": "sort", "kind": "prompt", "reads": ["ticket", "fact"], "writes": ["team (choice)"]}
     assert sorting.items() <= told["nodes"][1].items()
     (conditional,) = [edge for edge in told["edges"] if "when" in edge]
     assert conditional["source"] == "sort" and conditional["when"]["value"] == "heat" and "tools" not in told

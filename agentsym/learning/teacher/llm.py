@@ -15,7 +15,7 @@ from agentsym.learning.loss import from_ten
 from agentsym.learning.protocols import Blame, Redesign, Repair, Row, Task, Verdict
 from agentsym.learning.tasks import PipelineTask, ToolDecision, ToolTask
 from agentsym.learning.teacher import pipeline_requests, tool_requests, trace, views
-from agentsym.learning.teacher.operations import edits_of, structure_form
+from agentsym.learning.teacher.operations import edits_of, move_form, structure_form
 from agentsym.learning.teacher.paper_requests import gradient_messages, loss_messages, update_messages
 from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import (
@@ -240,7 +240,7 @@ class LLMTeacher:
     async def redesign(self, redesign: Redesign) -> Sequence[Edit]:
         """Write one move of the pipeline, in exactly one call; raises as `mend` does."""
         messages = trace.redesign_messages(redesign, prompts=self.prompts)
-        return await self._edits(redesign.network, structure_form(redesign.network), messages, "")
+        return await self._edits(redesign.network, move_form(redesign.network), messages, "")
 
     async def decide(self, task: ToolTask) -> ToolDecision:
         """Say what is to be done about the tools of a node, in exactly one call.

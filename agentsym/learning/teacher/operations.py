@@ -30,7 +30,7 @@ from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode, Tool
 from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Parameter, Rules, Text
 
-__all__ = ["described", "editable_at", "edits_of", "node_edits_form", "structure_form"]
+__all__ = ["described", "editable_at", "edits_of", "move_form", "node_edits_form", "structure_form"]
 
 P = TypeVar("P", bound=Parameter)
 
@@ -61,6 +61,20 @@ def node_edits_form(network: Network, node: str, paths: Sequence[str]) -> Form:
     if not options:
         raise UsageError(f"{node}: no component is named that could be edited; unfreeze one of its parameters")
     return edits_reply(options)
+
+
+def move_form(network: Network) -> Form:
+    """Return the form of a move that may also rewrite instructions, so that a node's task can be split.
+
+    Raises:
+        UsageError: the structure of the network is frozen.
+    """
+    tasks = [
+        path
+        for path, item in network.parameters().items()
+        if path.endswith("/instructions") and isinstance(item, Text) and item.learnable
+    ]
+    return structure_form(network, component_operations(network, tasks))
 
 
 def component_operations(network: Network, paths: Sequence[str]) -> list[Form]:

@@ -86,8 +86,12 @@ class _AddNode(Operation):
         return self
 
 
-def structure_form(network: Network) -> Form:
+def structure_form(network: Network, more: Sequence[Form] = ()) -> Form:
     """Return the form of a move of the pipeline: every structural operation, those on tools included.
+
+    Args:
+        network: the network.
+        more: other operations that the move may consist of.
 
     Raises:
         UsageError: the structure of the network is frozen.
@@ -100,7 +104,7 @@ def structure_form(network: Network) -> Form:
     prompts = [node.id for node in network.nodes if isinstance(node, PromptNode)]
     tools = [tool.name for tool in network.tools]
     return edits_reply(
-        [*_pipeline(network, prompts), *tool_operations(network, prompts), *_delete_tool(network, tools)]
+        [*_pipeline(network, prompts), *tool_operations(network, prompts), *_delete_tool(network, tools), *more]
     )
 
 

@@ -15,7 +15,7 @@ from agentsym.errors import UsageError
 from agentsym.learning.merge import shorten
 from agentsym.learning.protocols import Redesign, Repair
 from agentsym.learning.teacher import views
-from agentsym.learning.teacher.operations import described, node_edits_form, structure_form
+from agentsym.learning.teacher.operations import described, move_form, node_edits_form
 from agentsym.learning.teacher.prompt_files import blocks
 from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import Form
@@ -118,7 +118,7 @@ def redesign_messages(redesign: Redesign, *, prompts: Path | None = None) -> tup
         for item in redesign.evidence[:RUNS]
     ]
     values = {
-        "operations": views.bullets(described(structure_form(network))),
+        "operations": views.bullets(described(move_form(network))),
         "agent": views.agent(network).split("\n")[0],
         "pipeline": views.quoted("pipeline", pipeline(network)),
         "failures": "\n\n".join(failures),
@@ -139,7 +139,9 @@ def pipeline(network: Network) -> str:
             "kind": node.kind,
             "does": shorten(node.description or _instructions(node), 200),
             "reads": list(node.inputs),
-            "writes": [field.name for field in node.output],
+            "writes": [
+                field.name if field.type == "string" else f"{field.name} ({field.type})" for field in node.output
+            ],
         }
         for node in network.nodes
     ]
