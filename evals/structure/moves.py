@@ -32,7 +32,7 @@ class Pipeline:
     def from_json(cls, data: Mapping[str, Any]) -> Pipeline:
         """Read a pipeline from its JSON."""
         return cls(
-            {node["id"]: (node["reads"], node["writes"]) for node in data["nodes"]},
+            {node["id"]: (node["reads"], [name.split(" ")[0] for name in node["writes"]]) for node in data["nodes"]},
             [(edge["source"], edge["target"]) for edge in data["edges"]],
         )
 

@@ -292,7 +292,7 @@ def test_runs_are_found_in_the_records_of_all_requests_with_what_was_wanted_of_e
 
 async def test_a_short_run_improves_on_problems_that_were_never_shown(tmp_path: Path) -> None:
     async with Server(brain) as server:
-        run = await trained(server.base_url, tmp_path, 0, "symbolic", {"steps": 3})
+        run = await trained(server.base_url, tmp_path, 0, "symbolic", {"steps": 6})
         before = await score(server.base_url, agent(), rows("test", 0))
         after = await score(server.base_url, run.best, rows("test", 0))
         assert server.stats.errors == []

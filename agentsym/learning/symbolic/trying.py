@@ -117,8 +117,7 @@ class Trying(Generic[N]):
         if not kept:
             return Decision(accept=False, reason="no edit mends a failure without harm", before=old, after=old)
         mended = sum(after[row] > before[row] + TIE for row in before)
-        failures = f"{len(before)} failure{'s' * (len(before) != 1)}"
-        reason = f"{len(kept)} of {proposed} change{'s' * (proposed != 1)} mend {mended} of {failures}"
+        reason = f"{mended} of {len(before)} failures mended, {len(kept)} of {proposed} changes kept"
         return Decision(accept=True, reason=reason if self.gated else "no gate", before=old, after=new)
 
 
