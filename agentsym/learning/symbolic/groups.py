@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.protocols import Evidence
-from agentsym.network.canonical import Frozen
+from agentsym.network.canonical import Frozen, content_hash
 
 _NUMBER = re.compile(r"(?<!\w)[-+]?\d+(?:[.,:/]\d+)*(?!\w)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|“[^”]*”")
@@ -33,8 +33,8 @@ class Group(Frozen):
 
     @property
     def key(self) -> str:
-        """What tells a group from all others."""
-        return f"{self.family} | {self.feedback}"
+        """What tells a group from all others, short enough to be kept for each."""
+        return content_hash([self.family, self.feedback])[:16]
 
     @property
     def representative(self) -> str:
