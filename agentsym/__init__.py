@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agentsym.network.fields import Choice, Field
     from agentsym.network.network import END, START, Edge, When
     from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode, ToolNode
-    from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Rules, Text
+    from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Rules, Structure, Text
     from agentsym.network.tool import Tool, as_tool, load_tool
     from agentsym.runtime.session import Session
 
@@ -22,7 +22,7 @@ _HOMES = {
     "agentsym.network.fields": ("Choice", "Field"),
     "agentsym.network.network": ("END", "START", "Edge", "When"),
     "agentsym.network.nodes": ("AgentNode", "FunctionNode", "PromptNode", "ToolNode"),
-    "agentsym.network.parameters": ("Choices", "Code", "Examples", "Number", "Option", "Rules", "Text"),
+    "agentsym.network.parameters": ("Choices", "Code", "Examples", "Number", "Option", "Rules", "Structure", "Text"),
     "agentsym.network.tool": ("Tool", "as_tool", "load_tool"),
     "agentsym.runtime.session": ("Session",),
 }
@@ -45,6 +45,7 @@ __all__ = [
     "PromptNode",
     "Rules",
     "Session",
+    "Structure",
     "Text",
     "Tool",
     "ToolNode",

@@ -59,10 +59,9 @@ async def loss(
         verdict = verdict.model_copy(update={"score": clamp(verdict.score)})
     if not supervised:
         row = row.model_copy(update={"expected": {}})
+        verdict = verdict if failed else verdict.model_copy(update={"text": ""})
     if verdict.score is not None and (comments == "metric" or verdict.score >= PERFECT):
         return _from_metric(row, verdict, verdict.score)  # of a perfect run there is nothing to say
-    if not supervised and not failed:
-        verdict = verdict.model_copy(update={"text": ""})
     try:
         report = await teacher.loss(network, trajectory, row, verdict, phase=phase, rollout=rollout)
     except Unavailable:

@@ -95,7 +95,11 @@ class FixGate(Generic[N]):
         return await self._pruned(base, changes, found, cases) if self._most == 1 else found
 
     async def _pruned(self, base: N, changes: Sequence[Update], found: Mended, cases: Sequence[Case]) -> Mended:
-        """Drop what rides along: of several changes of one node for one failure, those that it does not need."""
+        """Drop what rides along: of several changes of one node for one failure, those that it does not need.
+
+        Of one failure they are left out one after the other, so that two that could stand in for each other do not both
+        go.
+        """
 
         async def superfluous(case: Case, own: Sequence[int]) -> list[int]:
             out: list[int] = []
@@ -111,8 +115,12 @@ class FixGate(Generic[N]):
         for at in found.kept:
             if len(changes[at].groups) == 1:
                 riding.setdefault((changes[at].groups[0], node_of(changes[at])), []).append(at)
-        mended = {case.id: case for case in cases if found.mends(case)}
-        doubtful = [(mended[group], own) for (group, _), own in riding.items() if group in mended and len(own) > 1]
+        several = {key: own for key, own in riding.items() if len(own) > 1}
+        doubtful = [
+            (case, [at for (group, _), own in several.items() if group == case.id for at in own])
+            for case in cases
+            if found.mends(case) and any(group == case.id for group, _ in several)
+        ]
         dropped = {at for out in await together([superfluous(*each) for each in doubtful]) for at in out}
         kept = tuple(at for at in found.kept if at not in dropped)
         return found._replace(kept=kept, joined=found.joined or bool(dropped))  # what was dropped may mend others

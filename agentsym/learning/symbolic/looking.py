@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from agentsym.learning.loss import PERFECT
 from agentsym.learning.protocols import Evidence, Row
 from agentsym.learning.symbolic.gates import spread
 from agentsym.learning.symbolic.groups import chosen, grouped, is_failing
@@ -68,15 +69,18 @@ class Looking(Generic[N]):
             "clean": () if failed else tuple(dict.fromkeys((*state.clean, *passed))),
         }
         looked = state.model_copy(update=changes)
-        if not state.scans:
+        if state.validated_rate < 0:
             looked = looked.model_copy(update={"validated_rate": looked.rate})
         held_out = self._training.held_out()  # where there is nothing, what was seen of train counts
         return looked if held_out["val"] else looked.model_copy(update={"best_score": looked.rate})
 
     def must_hold(self, state: SymbolicState) -> tuple[Row, ...]:
-        """Return rows that pass with the head: some of every kind of right answer."""
+        """Return rows that pass: of train some of every kind of right answer, and as many that must pass."""
         order = draw(self._training.settings.seed, state.step, "regression")
         passing = [self._rows[row] for row in state.passing]
         order.shuffle(passing)
-        strata = {row.id: canonical_json(row.expected) for row in passing}
-        return spread(passing, strata, self._recipe.regression)
+        guarded = [row for row in self._training.sets.must_pass if state.must_pass.get(row.id, 0.0) >= PERFECT]
+        order.shuffle(guarded)
+        strata = {row.id: canonical_json(row.expected) for row in (*passing, *guarded)}
+        most = self._recipe.regression
+        return (*spread(passing, strata, most), *spread(guarded, strata, most))

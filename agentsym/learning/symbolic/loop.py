@@ -30,9 +30,22 @@ from agentsym.learning.symbolic.state import SymbolicState
 from agentsym.learning.symbolic.trying import Trying
 from agentsym.learning.symbolic.validation import Validated, Validation, pooled
 from agentsym.learning.training import Training
+from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 
 N = TypeVar("N", bound=Network)
+
+
+class Looks(Frozen):
+    """The scores of failures that were run a second time."""
+
+    scores: dict[str, float]
+
+
+class Numbers(Frozen):
+    """The numbers of changes that can stay."""
+
+    which: tuple[int, ...]
 
 
 class SymbolicAlgorithm(Generic[N]):
@@ -120,7 +133,12 @@ class SymbolicAlgorithm(Generic[N]):
         if self._settings.repeats > 1 and groups:  # a noisy student fails now and then at what it can do
             rows = [runs[group.representative].row for group in groups]
             repeats = self._settings.repeats
-            again = await self._training.run_once(base, rows, first_rollout(state.step, repeats) + repeats)
+
+            async def look() -> Looks:
+                first = first_rollout(state.step, repeats) + repeats
+                return Looks(scores=await self._training.run_once(base, rows, first))
+
+            again = (await self._journal.phase("again", Looks, look)).scores
             flaky = [group for group in groups if again[group.representative] >= PERFECT]
             groups = [group for group in groups if group not in flaky]
             left = tuple(group for group in state.groups if group not in flaky)
@@ -216,9 +234,7 @@ class SymbolicAlgorithm(Generic[N]):
     def _with_head(self, state: SymbolicState, head: N, *, parent: str) -> SymbolicState:
         """Go on with a version that was made of others; its failures have to be looked for."""
         parents = {**state.parents, head.version: parent}
-        return state.model_copy(
-            update={"head": head.version, "parents": parents, "groups": (), "passing": (), "clean": (), "fruitless": 0}
-        )
+        return state.moved_to(head.version).model_copy(update={"parents": parents, "fruitless": 0})
 
     def _warn_of_quotes(self, changes: Sequence[Update]) -> None:
         """Warn of learned texts that repeat training inputs: they fit these and may say nothing of others."""
@@ -247,25 +263,25 @@ class SymbolicAlgorithm(Generic[N]):
             return _settled(state.model_copy(update={"best": state.head}), {})
         recipe, target = self._recipe, self._settings.target
         gone = not state.groups
-        risen = state.rate >= (target if target is not None else state.validated_rate + recipe.rise) - TIE
+        known = state.validated_rate >= 0
+        risen = known and state.rate >= (target if target is not None else state.validated_rate + recipe.rise) - TIE
         late = state.accepted - state.validated_accepts >= recipe.accepts and target is None
         stuck = state.fruitless >= recipe.stagnation  # validation may tell what was accepted wrongly
-        return await self._validated(state) if gone or risen or late or stuck or self._is_scarce() else state
+        return await self._validated(state) if gone or risen or late or stuck or self._is_scarce(state.head) else state
 
-    def _is_scarce(self) -> bool:
-        """Whether the cap on calls leaves little more than one validation."""
-        budget = self._training.door.budget
-        if budget.max_calls is None:
-            return False
-        left = budget.max_calls - self._training.door.ledger.total().calls
-        return left < 2 * calls_per_example(self._training.agent) * len(self._validation.rows)
+    def _is_scarce(self, head: str) -> bool:
+        """Whether a cap leaves little more than one validation, by what a call has used on average."""
+        budget, used = self._training.door.budget, self._training.door.ledger.total()
+        calls = 2 * calls_per_example(self._training.network(head)) * len(self._validation.rows)
+        caps = ((budget.max_calls, used.calls), (budget.max_tokens, used.tokens), (budget.max_usd, used.usd or 0.0))
+        return any(cap is not None and cap - spent < calls * spent / max(1, used.calls) for cap, spent in caps)
 
     async def _validated(self, state: SymbolicState) -> SymbolicState:
         """Validate the head: what broke a validation row is taken back, what is worse than the best is given up."""
         state, found = await self._compared(state, "validate")
         kept = await self._harmless(state, found)
         base, since = self._training.network(state.sound), state.since
-        sound, _ = applied(base, since, kept)
+        sound, kept = applied(base, since, kept)
         lost = [change for at, change in enumerate(since) if at not in kept]
         if lost and sound.version not in (base.version, state.head):
             self._training.keep(sound, parent=base.version)
@@ -274,6 +290,8 @@ class SymbolicAlgorithm(Generic[N]):
         else:
             head, accepted = state.head, found.decision.accept
             lost = [] if accepted else list(since)  # what cost a row and is kept was not in vain
+            if not accepted:  # the steps since then were no gain either
+                state = state.model_copy(update={"stale": state.stale + state.accepted - state.validated_accepts})
             state = self._next_head(state, accepted=accepted)
             if state.head != head:
                 found = found.model_copy(update={"val": state.pool.get(state.head, state.val)})
@@ -286,7 +304,7 @@ class SymbolicAlgorithm(Generic[N]):
         found = await self._journal.phase(phase, Validated, lambda: self._validation(head, before))
         self._training.watch("validation", {"step": state.step - 1, "decision": found.decision})
         changes: dict[str, object] = {}
-        if found.finished and found.val:
+        if found.finished and found.val and not self._breaks_must_pass(state, found):
             changes["pool"] = pooled(state.pool, state.head, found.val)
         if found.decision.accept:
             score = mean(found.val.values()) if found.val else state.rate
@@ -296,14 +314,23 @@ class SymbolicAlgorithm(Generic[N]):
     async def _harmless(self, state: SymbolicState, found: Validated) -> tuple[int, ...]:
         """Return the changes since the last validation that have not broken any validation row.
 
-        Only scores of validation rows are used; no text of theirs ever reaches the teacher.
+        Only scores of validation and must-pass rows are used; no text of theirs ever reaches the teacher.
         """
-        every, old, new = tuple(range(len(state.since))), state.sound_val, found.val
-        lost = [row for row in self._validation.rows if old.get(row.id, 0.0) >= PERFECT > new.get(row.id, 1.0)]
+        every = tuple(range(len(state.since)))
+        rows = (*self._validation.rows, *self._training.held_out()["must_pass"])
+        old, new = {**state.must_pass, **state.sound_val}, {**found.must_pass, **found.val}
+        lost = [row for row in rows if old.get(row.id, 0.0) >= PERFECT > new.get(row.id, 1.0)]
         if not (lost and every and self._trying.gated and self._recipe.regression):
             return every
-        first = first_rollout(state.step, self._settings.repeats)
-        return await self._trying.regression(self._training.network(state.sound), state.since, every, lost, first)
+        first, base = first_rollout(state.step, self._settings.repeats), self._training.network(state.sound)
+
+        async def kept() -> Numbers:
+            return Numbers(which=await self._trying.regression(base, state.since, every, lost, first))
+
+        return (await self._journal.phase("harmless", Numbers, kept)).which
+
+    def _breaks_must_pass(self, state: SymbolicState, found: Validated) -> bool:
+        return any(score >= PERFECT > found.must_pass.get(row, 1.0) for row, score in state.must_pass.items())
 
     def _next_head(self, state: SymbolicState, *, accepted: bool) -> SymbolicState:
         """Choose what is learned on next; another version's failures have to be looked for anew."""
@@ -313,9 +340,7 @@ class SymbolicAlgorithm(Generic[N]):
             chance = draw(self._settings.seed, state.step, "parent")
             pool = state.pool if self._settings.repeats == 1 else plausible(state.pool, state.best)
             head = parent(pool, state.best, explore=self._recipe.explore, draw=chance)
-        if head == state.head:
-            return state
-        return state.model_copy(update={"head": head, "groups": (), "passing": (), "clean": ()})
+        return state if head == state.head else state.moved_to(head)
 
 
 def _for_keys(update: Update, cases: Sequence[Case]) -> Update:

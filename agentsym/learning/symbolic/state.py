@@ -33,7 +33,7 @@ class SymbolicState(State):
         sound: that version.
         sound_val: its validation scores, as far as they are known.
         seen: rows of train that `groups` and `passing` speak of.
-        validated_rate: share of them that passed when the head was last validated.
+        validated_rate: share of them that passed when the head was last validated; negative where nobody knows.
         validated_accepts: steps that had been accepted then.
         fruitless: steps in a row in which nothing was accepted.
     """
@@ -52,9 +52,14 @@ class SymbolicState(State):
     sound: str
     sound_val: dict[str, float] = {}
     seen: int = 0
-    validated_rate: float = 0.0
+    validated_rate: float = -1.0
     validated_accepts: int = 0
     fruitless: int = 0
+
+    def moved_to(self, head: str) -> SymbolicState:
+        """Go on with another version, of which nothing is known; its failures have to be looked for."""
+        unknown = {"groups": (), "passing": (), "clean": (), "seen": 0, "validated_rate": -1.0}
+        return self.model_copy(update={"head": head, **unknown})
 
     @property
     def unvalidated(self) -> bool:

@@ -16,6 +16,7 @@ from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.learning.training import Training
 from agentsym.network.network import Network
+from agentsym.network.records import LossReport
 
 N = TypeVar("N", bound=Network)
 
@@ -60,9 +61,12 @@ class Trying(Generic[N]):
         harmful = tuple(at for at in mended.kept if at not in kept)
         candidate, kept = applied(base, changes, kept)
         after = {**before, **{row: score for row, score in mended.scores.items() if answers(changes, kept, row)}}
+        said = {row: text for row, text in mended.said.items() if mended.scores[row] <= before[row] + TIE}
         if self.gated and self._recipe.fix:
             most = len(cases) if mended.joined else max(0, self._recipe.regression - len(must_hold))
-            after |= await self._confirmed(candidate, cases, after, changes, harmful, most, first_rollout)
+            again = await self._confirmed(candidate, cases, after, changes, harmful, most, first_rollout)
+            after |= {row: report.score for row, report in again.items()}
+            said |= {row: report.requirement or report.text for row, report in again.items()}
             kept = tuple(at for at in kept if any(after[group] > before[group] + TIE for group in changes[at].groups))
             candidate, kept = applied(base, changes, kept)
         credit = {
@@ -76,7 +80,7 @@ class Trying(Generic[N]):
             kept=kept,
             harmful=harmful,
             credit=credit,
-            said={row: text for row, text in mended.said.items() if after[row] <= before[row] + TIE},
+            said={row: text for row, text in said.items() if after[row] <= before[row] + TIE},
         )
 
     async def _mended(self, base: N, changes: Sequence[Update], cases: Sequence[Case], first_rollout: int) -> Mended:
@@ -95,8 +99,8 @@ class Trying(Generic[N]):
         dropped: Iterable[int],
         most: int,
         first_rollout: int,
-    ) -> dict[str, float]:
-        """Run mended failures again with what is left of the changes, and return their scores.
+    ) -> dict[str, LossReport]:
+        """Run mended failures again with what is left of the changes, and return the losses of those that count.
 
         Those that a dropped change was for are all run, since it may have had its part in them; of the others `most`.
         """
@@ -105,9 +109,9 @@ class Trying(Generic[N]):
         sure = [case for case in mended if case not in doubtful][:most]
         rows = [case.item.row for case in (*doubtful, *sure)]
         if self._training.settings.repeats == 1:
-            return await self._training.run_once(candidate, rows)
+            return await self._training.judged(candidate, rows)
         lost = await self.regression.broken(candidate, rows, first_rollout)
-        return {case.id: case.item.loss.score for case in mended if case.item.row in lost}
+        return {case.id: case.item.loss for case in mended if case.item.row in lost}
 
     def _decided(
         self, kept: Sequence[int], proposed: int, before: Mapping[str, float], after: Mapping[str, float]

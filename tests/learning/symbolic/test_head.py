@@ -97,9 +97,18 @@ def test_what_stays_although_it_cost_a_row_is_not_called_in_vain(store: Store) -
 def test_a_row_that_must_pass_keeps_a_version_from_becoming_the_best(store: Store) -> None:
     world = World(needs={"a": ("read",)}, harm={mind("a"): ("precious",)})
     must_pass = rows(["precious"], "m")
-    run = trainer(store, world, rows(["a", "free"]), val=rows(["a"], "v"), must_pass=must_pass, steps=2).fit()
-    assert run.best.version == run.first.version
-    assert "must-pass" in str(run.steps[0].validated)
+    more = {"val": rows(["a"], "v"), "must_pass": must_pass, "steps": 2}
+    run = trainer(store, world, rows(["a", "free"]), **more).fit()
+    assert run.best.version == run.first.version and "without harm" in str(run.steps[0].decision)
+    run = trainer(store, world, rows(["a", "free"]), **more, optimizer=Recipe(regression=0, explore=0.0)).fit()
+    assert run.best.version == run.first.version and "must-pass" in str(run.steps[0].validated)
+
+
+def test_one_edit_that_breaks_a_must_pass_row_does_not_cost_the_good_ones(store: Store) -> None:
+    world = World(needs={"a": ("read",), "b": ("sort",)}, harm={mind("a"): ("precious",)})
+    more = {"val": rows(["a", "b"], "v"), "must_pass": rows(["precious"], "m"), "steps": 3}
+    run = trainer(store, world, rows(["a", "b", "free"]), **more).fit()
+    assert learned(run.best) == {"read": [], "sort": [mind("b")]}
 
 
 def test_no_validation_row_is_ever_shown_to_the_teacher(store: Store) -> None:
