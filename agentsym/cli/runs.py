@@ -154,26 +154,21 @@ def _show_step(step: StepRecord) -> None:
     if decision is None:
         console.print(f"{head}nothing proposed", soft_wrap=True)
     else:
-        updates = list(enumerate(step.proposal.updates))
         edits = [
-            (step.keeps(at), edit)
-            for at, update in updates
+            (_fate(step, at), edit)
+            for at, update in enumerate(step.proposal.updates)
             if step.keeps(at) or not update.earlier
             for edit in update.edits
         ]
-        kept = sum(is_kept for is_kept, _ in edits)
-        verdict = (
-            f"{kept} of {count(len(edits), 'edit')} accepted"
-            if decision.accept
-            else f"{count(len(edits), 'edit')} rejected"
-        )
+        kept, proposed = sum(fate == "+" for fate, _ in edits), count(len(edits), "edit")
+        verdict = f"{kept} of {proposed} accepted" if decision.accept else f"{proposed} rejected"
         console.print(
             f"{head}{verdict}: {decision.reason}, {decision.before:.3f} → {decision.after:.3f}",
             style="green" if decision.accept else "yellow",
             soft_wrap=True,
         )
-        for is_kept, edit in edits[:EDITS]:
-            console.print(f"  {'+' if is_kept else '-'} {_edit(edit)}", soft_wrap=True)
+        for fate, edit in edits[:EDITS]:
+            console.print(f"  {fate} {_edit(edit)}", soft_wrap=True)
         if len(edits) > EDITS:
             console.print(f"    and {len(edits) - EDITS} more (--json shows all)")
     if step.validated is not None:
@@ -181,12 +176,22 @@ def _show_step(step: StepRecord) -> None:
         console.print(f"  validation {verdict}: {step.validated.reason}", soft_wrap=True)
 
 
+def _fate(step: StepRecord, at: int) -> str:
+    """Say what became of an update: kept, dropped, or dropped since it broke what was right."""
+    return "+" if step.keeps(at) else "- (breaks what is right)" if at in step.harmful else "-"
+
+
 def _edit(edit: Any) -> str:
+    """Say what an edit is about and what it does."""
     place = getattr(edit, "path", getattr(edit, "node", getattr(edit, "tool", "")))
     place = getattr(place, "id", getattr(place, "name", place))
-    about = getattr(edit, "item", getattr(edit, "value", getattr(edit, "id", "")))
+    item = f" {edit.id}" if getattr(edit, "op", "") in ("replace_item", "drop_item") else ""
+    about = getattr(edit, "item", getattr(edit, "value", ""))
+    if isinstance(about, dict) and set(about) == {"text"}:
+        about = about["text"]
+    said = "" if about == "" else f": {short(about if isinstance(about, str) else as_json_line(about), 100)}"
     why = f"  ({short(edit.why, 80)})" if edit.why else ""
-    return f"{edit.op} {place}: {short(about if isinstance(about, str) else as_json_line(about), 100)}{why}"
+    return f"{edit.op} {place}{item}{said}{why}"
 
 
 def _calls(entries: Sequence[dict[str, Any]]) -> Any:

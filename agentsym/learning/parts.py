@@ -6,6 +6,7 @@ nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from agentsym.models.protocol import LanguageModel
 if TYPE_CHECKING:
     from agentsym.learning.training import Algorithm, Training
 
-PAPER = "paper"
+PAPER, DEFAULT = "paper", "symbolic"
 OPTIMIZERS = (*RECIPES, PAPER)
 SMALL_BATCH = 4
 
@@ -75,6 +76,16 @@ class Parts:
         from agentsym.learning.paper import PaperAlgorithm
 
         return PaperAlgorithm(training, self.optimizer)
+
+    def unheeded(self, wanted: str | Optimizer | Recipe, repeats: int) -> Iterator[str]:
+        """Yield notices of what was asked for and has no effect in this run."""
+        if isinstance(self.optimizer, Recipe):
+            return
+        name = wanted.name if isinstance(wanted, Recipe) else wanted
+        if isinstance(name, str) and name not in (PAPER, DEFAULT):
+            yield f"the teacher reads all rows at once, so the optimizer {name} has no effect"
+        if repeats > 1:
+            yield "repeats have an effect with the combined algorithm only, not in this run"
 
     def names(self) -> dict[str, str]:
         """Return what a resumed run must have in common with its beginning."""

@@ -81,6 +81,7 @@ class StepRecord(NamedTuple):
         proposal: what was proposed.
         decision: the gate's decision (None: there was no candidate).
         kept: numbers of the proposal's updates that were tried to the end; None: all of them.
+        harmful: numbers of those that mended something and broke something else.
         credit: number of an update → what it added to the scores of the failures that it answers.
         validated: the decision of the validation that followed, where there was one.
     """
@@ -91,6 +92,7 @@ class StepRecord(NamedTuple):
     proposal: Proposal = Proposal()
     decision: Decision | None = None
     kept: tuple[int, ...] | None = None
+    harmful: tuple[int, ...] = ()
     credit: Mapping[int, float] = {}
     validated: Decision | None = None
 
@@ -189,7 +191,7 @@ def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ..
             step = step._replace(proposal=Proposal.model_validate(data["value"]))
         elif kind == "gate":
             trial = Trial.model_validate(data["value"])
-            step = step._replace(decision=trial.decision, kept=trial.kept, credit=trial.credit)
+            step = step._replace(decision=trial.decision, kept=trial.kept, harmful=trial.harmful, credit=trial.credit)
         elif kind == "validate":
             step = step._replace(validated=Decision.model_validate(data["value"]["decision"]))
         elif kind == "checkpoint":

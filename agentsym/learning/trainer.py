@@ -1,7 +1,7 @@
-"""`Trainer`: the loop of learning, from batch to version.
+"""`Trainer`: a run of learning, from rows and names to a version and its report.
 
-Each step runs a batch, takes its losses, walks them back, asks the optimizer for a proposal and lets the gate decide;
-every phase is journaled, so a run that was killed anywhere ends in the same version when it is resumed.
+It opens the journal, asks an algorithm for one state after the other until there is a reason to stop, and tests what
+came of it; every phase is journaled, so a run that was killed anywhere ends in the same version when it is resumed.
 """
 
 from __future__ import annotations
@@ -130,6 +130,8 @@ class Trainer(Generic[N]):
         )
         for notice in (*self.sets.notices, *uncounted(agent)):
             self.watch("notice", {"text": notice})
+        if not self.sets.train:
+            raise DataError("every row of train stands in another set too, so nothing is left to learn from")
         if metric in METRICS and not any(row.expected for row in self.sets.train):
             raise DataError(
                 f"no row of train is labeled, so {metric} has nothing to compare with; --label COLUMN or "
@@ -137,6 +139,8 @@ class Trainer(Generic[N]):
             )
         self.budget = Budget(max_calls, max_tokens, max_usd, max_seconds)
         self.parts = make_parts(wanted, self.sets, self.settings, self.budget)
+        for text in self.parts.unheeded(optimizer, self.settings.repeats):
+            self.watch("notice", {"text": text})
         asked = (*self.parts.evaluator.models(agent), getattr(self.parts.teacher, "model", None))
         for model in dict.fromkeys(model for model in asked if model is not None):
             self.parts.door.check_price(model)

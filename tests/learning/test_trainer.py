@@ -343,3 +343,15 @@ def test_whoever_waits_for_answers_in_a_folder_is_told_where(store, tmp_path):
     trainer(store, student=model, teacher=model, watch=lambda kind, data: told.append((kind, data)))
     (notice,) = [data["text"] for kind, data in told if kind == "notice"]
     assert notice.startswith(f"requests wait in {tmp_path / 'box'} for answers")
+
+
+def test_what_was_asked_for_and_has_no_effect_is_said(store):
+    said: list[str] = []
+    settings = {"teacher": "embedded", "student": "embedded", "optimizer": "gepa", "repeats": 5, "store": store}
+    Trainer(chain(), ROWS, val=(), watch=lambda kind, data: said.append(str(data.get("text"))), **settings)
+    assert any("optimizer gepa has no effect" in text for text in said) and any("repeats" in text for text in said)
+
+
+def test_train_rows_that_all_stand_in_another_set_are_named_as_the_reason(store):
+    with pytest.raises(DataError, match="every row of train stands in another set"):
+        Trainer(chain(), ROWS, val=ROWS, teacher=Teacher(), store=store)

@@ -1,6 +1,6 @@
 """Failure groups: failing rows of which the same is said are one failure, and one of them stands for all.
 
-Rows of one group cost one gradient call and one run at the gate, which is where most of the saving comes from.
+Rows of one group cost one call for the blame and one run at the gate, which is where most of the saving comes from.
 """
 
 from __future__ import annotations

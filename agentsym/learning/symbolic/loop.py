@@ -1,6 +1,6 @@
 """The combined algorithm: look for failures, group them, blame, mend, try, and validate when there is a reason to.
 
-One step costs a gradient call and a few update calls for each group of failures, runs of one row a group at the gate,
+One step costs a call for the blame and a few for edits for each group of failures, runs of one row a group at the gate,
 and a handful of rows that must not break; validation comes when train says that it is worth its price.
 """
 
