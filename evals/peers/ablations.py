@@ -109,7 +109,10 @@ VARIANTS = (
     Variant("default", "coupled", line=at_most(300)),
     Variant("default", "trojan", line=at_most(260)),
     Variant("default", "noisy", line=at_most_times(3), beside="plain"),
-    Variant("no regression gate", "trojan", {"recipe": {"regression": 0}}, lets_harm_in(0.8)),
+    Variant("no regression gate", "trojan", {"recipe": {"regression": 0}}),
+    Variant(
+        "no regression gate, no pruning", "trojan", {"recipe": {"regression": 0, "prune": False}}, lets_harm_in(0.8)
+    ),
     Variant("no joint gate", "coupled", {"recipe": {"joint": False}}, costs(2)),
     Variant("no cache, no single flight", "plain", {"shared": False}, costs(1.3)),
     Variant("blame shuffled", "plain", {"recipe": {"blame": "shuffled"}}, costs(1.5)),

@@ -51,10 +51,12 @@ class FixGate(Generic[N]):
         training: runs the rows.
         joint: whether all changes are tried together first; else each alone.
         most: how often a pair of base and candidate is run at most before a change counts as undecided.
+        prune: whether edits that a mended failure does not need are left out, where one run of each says enough.
     """
 
-    def __init__(self, training: Training[N], *, joint: bool, most: int) -> None:
+    def __init__(self, training: Training[N], *, joint: bool, most: int, prune: bool = True) -> None:
         self._training, self._joint, self._most = training, joint, most
+        self._prunes = prune and most == 1
 
     async def __call__(
         self, base: N, changes: Sequence[Update], cases: Sequence[Case], first_rollout: int = 0
@@ -92,7 +94,7 @@ class FixGate(Generic[N]):
             if found.mends(case) and not (case.id in once and once[case.id].scores[case.id] >= found.scores[case.id]):
                 once[case.id] = found
         found = _joined([best, *once.values()]) if once else best
-        return await self._pruned(base, changes, found, cases) if self._most == 1 else found
+        return await self._pruned(base, changes, found, cases) if self._prunes else found
 
     async def _pruned(self, base: N, changes: Sequence[Update], found: Mended, cases: Sequence[Case]) -> Mended:
         """Drop what rides along: of several changes of one node for one failure, those that it does not need.

@@ -27,6 +27,7 @@ class Recipe(Frozen):
         per: whether each group gets its own edits of a node, or a node one answer for all groups.
         joint: whether all edits of a step are tried together; else each alone.
         fix: whether an edit must mend a failing run to be kept.
+        prune: whether edits that a mended failure does not need are left out (not with a noisy student).
         regression: rows that pass, and must still do so; 0 for none.
         threshold: nodes with a smaller share of the blame than this part of the largest one get no edits.
         rise: validate as soon as the share of train rows that pass has risen by so much.
@@ -43,6 +44,7 @@ class Recipe(Frozen):
     per: Literal["group", "node"] = "group"
     joint: bool = True
     fix: bool = True
+    prune: bool = True
     regression: int = Field(default=8, ge=0)
     threshold: float = Field(default=0.2, ge=0.0, le=1.0)
     rise: float = Field(default=0.1, ge=0.0)

@@ -38,7 +38,7 @@ class Trying(Generic[N]):
         most = training.settings.repeats
         self.gated = bool(training.parts.gate.looks_at)
         self.regression = RegressionGate(training, most=most)
-        self._fix = FixGate(training, joint=recipe.joint, most=most)
+        self._fix = FixGate(training, joint=recipe.joint, most=most, prune=recipe.prune)
 
     async def __call__(
         self, base: N, proposal: Proposal, cases: Sequence[Case], must_hold: Sequence[Row], first_rollout: int
