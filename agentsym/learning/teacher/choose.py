@@ -9,7 +9,7 @@ import os
 from typing import cast
 
 from agentsym.errors import UsageError
-from agentsym.learning.protocols import Teacher
+from agentsym.learning.protocols import Teacher, TraceTeacher
 from agentsym.learning.teacher.contrastive import ContrastiveTeacher
 from agentsym.learning.teacher.llm import LLMTeacher
 from agentsym.models.door import Door
@@ -30,7 +30,8 @@ def choose_teacher(
     """Return the teacher; None is `AGENTSYM_TEACHER`, else the embedded one.
 
     Args:
-        teacher: a model string, a model, or a `Teacher`, which is returned as it is.
+        teacher: a model string, a model, or a `Teacher` or `TraceTeacher`, which is returned as it is; with a metric
+            the combined algorithm needs no more than the latter.
         door: the door that a language model is asked through.
         judge: what a language model looks for when it scores.
         scores: whether the teacher must score, since there is no metric.
@@ -50,6 +51,6 @@ def choose_teacher(
         return ContrastiveTeacher()
     if isinstance(teacher, str):
         teacher = resolve(teacher)
-    if hasattr(teacher, "propose"):
+    if hasattr(teacher, "propose") or isinstance(teacher, TraceTeacher):
         return cast(Teacher, teacher)
     return LLMTeacher(teacher, door, judge=judge, student=student)
