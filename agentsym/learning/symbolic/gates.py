@@ -97,31 +97,28 @@ class FixGate(Generic[N]):
         return await self._pruned(base, changes, found, cases) if self._prunes else found
 
     async def _pruned(self, base: N, changes: Sequence[Update], found: Mended, cases: Sequence[Case]) -> Mended:
-        """Drop what rides along: of several changes of one node for one failure, those that it does not need.
+        """Drop what rides along: of several changes of one node for the same failures, those that they do not need.
 
-        Of one failure they are left out one after the other, so that two that could stand in for each other do not both
-        go.
+        They are left out one after the other, so that two that could stand in for each other do not both go.
         """
 
-        async def superfluous(case: Case, own: Sequence[int]) -> list[int]:
+        async def superfluous(mended: Sequence[Case], own: Sequence[int]) -> list[int]:
             out: list[int] = []
             for at in reversed(own):
                 rest = [other for other in found.kept if other not in (*out, at)]
                 candidate, _ = applied(base, changes, rest)
-                scores = await self._training.run_once(candidate, [case.item.row])
-                if scores[case.id] >= found.scores[case.id] - TIE:
+                scores = await self._training.run_once(candidate, [case.item.row for case in mended])
+                if all(scores[case.id] >= found.scores[case.id] - TIE for case in mended):
                     out.append(at)
             return out
 
-        riding: dict[tuple[str, str], list[int]] = {}
+        riding: dict[tuple[str, ...], dict[str, list[int]]] = {}
         for at in found.kept:
-            if len(changes[at].groups) == 1:
-                riding.setdefault((changes[at].groups[0], node_of(changes[at])), []).append(at)
-        several = {key: own for key, own in riding.items() if len(own) > 1}
+            riding.setdefault(changes[at].groups, {}).setdefault(node_of(changes[at]), []).append(at)
         doubtful = [
-            (case, [at for (group, _), own in several.items() if group == case.id for at in own])
-            for case in cases
-            if found.mends(case) and any(group == case.id for group, _ in several)
+            ([case for case in cases if case.id in groups and found.mends(case)], own)
+            for groups, nodes in riding.items()
+            if (own := [at for several in nodes.values() if len(several) > 1 for at in several])
         ]
         dropped = {at for out in await together([superfluous(*each) for each in doubtful]) for at in out}
         kept = tuple(at for at in found.kept if at not in dropped)
