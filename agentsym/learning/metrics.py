@@ -30,6 +30,7 @@ CLOSED_ANSWERS = ("yes", "no", "noanswer")
 TELLING = re.compile(r"(?<!\w)-(?=\d)|\d+|[+#<>=]")
 """What tells answers apart (C, C++, C#; <5, >5; 1:30, 13:0) although normalising takes them for the same."""
 LEADING_ZERO = re.compile(r"\s*[+-]?0\d")  # a code (007), not a number
+IN_A_ROW = 8  # rows on which a metric that has worked fails, until it counts as broken
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
@@ -100,9 +101,11 @@ class FunctionMetric:
 
 
 class Watched:
-    """A metric that is watched for failing: once is told, on every row of a batch is refused.
+    """A metric that is watched for failing: once is told; where it does not work at all it is refused.
 
-    `evaluate` scores a row 0 on which the metric raises, so that a broken metric would else look like a bad agent.
+    `evaluate` scores a row 0 on which the metric raises, so that a broken metric would else look like a bad agent. One
+    that has worked may fail on odd outputs of a candidate, which is no reason to end a run; so it has to fail on
+    `IN_A_ROW` rows, in batches without any score, before it counts as broken.
 
     Args:
         metric: the metric.
@@ -116,11 +119,10 @@ class Watched:
         self._warn = warn
         self._works = False
         self._told = False
-        self._asked = 0
+        self._scored = False
         self._failures: list[str] = []
 
     async def __call__(self, row: Row, output: Mapping[str, Any]) -> Verdict:
-        self._asked += 1
         try:
             verdict = await self._metric(row, output)
         except AgentsymError:
@@ -131,19 +133,24 @@ class Watched:
                 self._told = True
                 self._warn(f"{self._failures[0]}; a row on which it fails scores 0")
             raise
-        self._works = True
+        self._works = self._scored = True
         return verdict
 
     def end_batch(self) -> None:
-        """Say that all rows of a batch were scored; a batch of one row tells nothing of a metric that has worked.
+        """Say that all rows of a batch were scored.
 
         Raises:
-            DataError: the metric failed on each of them; tells the first failure.
+            DataError: the metric failed on each of them, and has never worked or has failed so for `IN_A_ROW` rows;
+                tells the first failure.
         """
-        asked, failures = self._asked, self._failures
-        self._asked, self._failures = 0, []
-        if failures and len(failures) == asked and (asked > 1 or not self._works):
-            raise DataError(f"{failures[0]}; it failed on every row ({asked} of {asked}), so nothing was measured")
+        if self._scored:
+            self._failures.clear()
+        self._scored = False
+        failures = len(self._failures)
+        if failures and (not self._works or failures >= IN_A_ROW):
+            first = self._failures[0]
+            self._failures.clear()
+            raise DataError(f"{first}; it failed on every row ({failures} of {failures}), so nothing was measured")
 
 
 def source_of(metric: Metric) -> str:

@@ -101,12 +101,6 @@ class PaperAlgorithm(Generic[N]):
         self._optimizer = optimizer
         self._parts, self._settings = training.parts, training.settings
 
-    def rows_at_first(self) -> int:
-        """Return the rows of the first batch and of the baseline."""
-        training = self._training
-        batch = self._parts.sampler.batch(training.sets.train, 0)
-        return len(batch) + sum(map(len, training.held_out().values()))
-
     async def begin(self) -> PaperState:
         """Score the first version."""
         baseline = await self._training.baseline()
@@ -122,7 +116,7 @@ class PaperAlgorithm(Generic[N]):
 
     async def step(self, state: PaperState) -> PaperState:
         """One step: forward, loss, backward, proposal, gate."""
-        training, journal = self._training, self._training.journal
+        training = self._training
         base = training.network(state.head)
         rows = self._parts.sampler.batch(training.sets.train, state.step)
         evidence = await self.forward(state, base, rows)
@@ -135,11 +129,11 @@ class PaperAlgorithm(Generic[N]):
         async def propose() -> Proposal:
             return await self._optimizer.propose(base, evidence, lr=state.lr, history=state.history)
 
-        proposal = await journal.phase("proposal", Proposal, propose)
+        proposal = await training.phase("proposal", Proposal, propose)
         candidate = base.apply(proposal.edits)
         if candidate.version == base.version:
             return state.after_idle(proposal, batch_score=score)
-        trial = await journal.phase("gate", Trial, lambda: self._try(state, base, candidate, evidence))
+        trial = await training.phase("gate", Trial, lambda: self._try(state, base, candidate, evidence))
         if trial.decision.accept:
             training.keep(candidate, parent=base.version)
         training.watch("gate", {"step": state.step, "decision": trial.decision, "edits": len(proposal.edits)})
@@ -162,8 +156,7 @@ class PaperAlgorithm(Generic[N]):
 
     async def forward(self, state: PaperState, base: N, rows: Sequence[Row]) -> tuple[Evidence, ...]:
         """Run a batch; returns each run with its loss."""
-        training = self._training
-        return await training.journal.forward(state.step, rows, lambda: training.evidence(base, rows))
+        return await self._training.forward(base, rows, state.step)
 
     async def backward(self, state: PaperState, base: N, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
         """Walk runs back; returns them with their gradients."""
@@ -175,7 +168,7 @@ class PaperAlgorithm(Generic[N]):
             ]
             return Gradients(rows=tuple(await together(walks)))
 
-        gradients = await self._training.journal.phase("backward", Gradients, compute)
+        gradients = await self._training.phase("backward", Gradients, compute)
         return tuple(
             item.model_copy(update={"gradients": own}) for item, own in zip(evidence, gradients.rows, strict=True)
         )

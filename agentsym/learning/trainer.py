@@ -185,7 +185,7 @@ class Trainer(Generic[N]):
         algorithm = self.parts.algorithm(training)
         state: State | None = None
         if resume is None:
-            self._require_first_step(algorithm.rows_at_first())
+            self._require_first_step(training.rows_at_first())
             journal.begin(self.agent.name, self._config())
         else:
             state, door.ledger = journal.reopen(self._config(), algorithm.state)
@@ -277,9 +277,8 @@ class Trainer(Generic[N]):
                     samples=self.settings.samples,
                     progress=training.progress("test"),
                 )
-                training.check_metric()
             return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
 
-        tested = await training.journal.phase("test", Tested, score)
+        tested = await training.phase("test", Tested, score)
         self._summary = {"test_before": mean(tested.before), "test_after": mean(tested.after)} if self.sets.test else {}
         self.watch("test", {"tested": tested})

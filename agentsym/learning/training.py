@@ -6,7 +6,7 @@ or how a version is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from agentsym.learning.evaluation import score_table
@@ -18,6 +18,7 @@ from agentsym.learning.sets import Sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
 from agentsym.models.door import Door
+from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 from agentsym.network.nodes import ToolNode
 from agentsym.network.parameters import Code
@@ -26,6 +27,7 @@ from agentsym.network.revive import revive
 
 N = TypeVar("N", bound=Network)
 S = TypeVar("S", bound=State)
+F = TypeVar("F", bound=Frozen)
 Watch = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -37,10 +39,6 @@ class Algorithm(Protocol[S]):
     """
 
     state: type[S]
-
-    def rows_at_first(self) -> int:
-        """Return how many rows are run, at least, before anything can be learned."""
-        ...
 
     async def begin(self) -> S:
         """Score the first version and return the first state."""
@@ -119,6 +117,11 @@ class Training(Generic[N]):
             "must_pass": self.sets.must_pass if "must_pass" in looks_at else (),
         }
 
+    def rows_at_first(self) -> int:
+        """Return how many rows are run before anything can be learned: those of the baseline and the first batch."""
+        batch = self.parts.sampler.batch(self.sets.train, 0)
+        return len(batch) + sum(map(len, self.held_out().values()))
+
     async def baseline(self) -> Baseline:
         """Score the first version on the rows that the gate looks at."""
         self.journal.version(self.agent, parent=None)
@@ -130,13 +133,31 @@ class Training(Generic[N]):
                 must_pass=await self.scores(self.agent, rows["must_pass"]),
             )
 
-        return await self.journal.phase("baseline", Baseline, score)
+        return await self.phase("baseline", Baseline, score)
+
+    async def phase(self, kind: str, result: type[F], compute: Callable[[], Awaitable[F]]) -> F:
+        """Return a finished phase's value from the journal, or compute it, see that the metric works, and keep it."""
+
+        async def checked() -> F:
+            value = await compute()
+            self.check_metric()
+            return value
+
+        return await self.journal.phase(kind, result, checked)
+
+    async def forward(self, network: N, rows: Sequence[Row], step: int) -> tuple[Evidence, ...]:
+        """Run rows of train, as a phase of a step; returns each run with its loss."""
+
+        async def checked() -> tuple[Evidence, ...]:
+            evidence = await self.evidence(network, rows)
+            self.check_metric()
+            return evidence
+
+        return await self.journal.forward(step, rows, checked)
 
     async def evidence(self, network: N, rows: Sequence[Row]) -> tuple[Evidence, ...]:
         """Run rows of train and return each run with its loss."""
-        evidence = await self.parts.evaluator.evidence(network, rows, progress=self.progress("forward"))
-        self.check_metric()
-        return evidence
+        return await self.parts.evaluator.evidence(network, rows, progress=self.progress("forward"))
 
     async def scores(self, network: N, rows: Sequence[Row], first_rollout: int = 0) -> dict[str, float]:
         """Return the score of each row, as the mean over `settings.samples` runs."""
@@ -147,7 +168,6 @@ class Training(Generic[N]):
             first_rollout=first_rollout,
             progress=self.progress("gate"),
         )
-        self.check_metric()
         return score_table(rows, reports)
 
     async def run_once(self, network: N, rows: Sequence[Row], rollout: int = 0) -> dict[str, float]:
@@ -157,11 +177,10 @@ class Training(Generic[N]):
     async def judged(self, network: N, rows: Sequence[Row], rollout: int = 0) -> dict[str, LossReport]:
         """Return the loss of each row in one run, as `run_once` does the score."""
         reports = await self.parts.evaluator.scores(network, rows, first_rollout=rollout)
-        self.check_metric()
         return {row.id: report for row, report in zip(rows, reports, strict=True)}
 
     def check_metric(self) -> None:
-        """End the run where the metric failed on every row that was just scored."""
+        """End the run where the metric fails, not now and then but on every row."""
         if self._metric is not None:
             self._metric.end_batch()
 

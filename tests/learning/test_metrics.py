@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentsym.errors import DataError, UsageError
-from agentsym.learning.metrics import METRICS, Watched, evaluate, exact_match, f1, load_metric, normalise, source_of
+from agentsym.learning.metrics import (
+    IN_A_ROW,
+    METRICS,
+    Watched,
+    evaluate,
+    exact_match,
+    f1,
+    load_metric,
+    normalise,
+    source_of,
+)
 from agentsym.learning.protocols import Row, Verdict
 
 ROW = Row(id="t-7", inputs={"message": "Where is it?"}, expected={"intent": "refund"}, source="train.jsonl:12")
@@ -132,22 +142,26 @@ async def test_a_metric_that_raises_fails_the_example_and_says_which() -> None:
     assert "row 't-7' (train.jsonl:12): KeyError: 'missing'" in verdict.text
 
 
-async def test_a_metric_that_fails_is_told_of_once_and_refused_when_it_fails_on_a_whole_batch() -> None:
+async def test_a_metric_that_has_worked_is_told_of_once_and_refused_when_it_fails_on_many_rows_in_a_row() -> None:
     said: list[str] = []
     watched = Watched(load_metric(lambda data, output: output["missing"]), said.append)
-    assert (await evaluate(watched, ROW, {"missing": 1.0})).score == 1.0
-    assert (await evaluate(watched, ROW, {})).score == 0.0
-    assert (await evaluate(watched, ROW, {})).score == 0.0
-    watched.end_batch()
+
+    async def batch(*outputs: dict[str, float]) -> None:
+        for output in outputs:
+            assert (await evaluate(watched, ROW, output)).score == len(output)
+        watched.end_batch()
+
+    fine: dict[str, float] = {"missing": 1.0}
+    await batch(fine, {}, {})
     (warning,) = said
     assert "row 't-7' (train.jsonl:12): KeyError: 'missing' (at test_metrics.py:" in warning
-    await evaluate(watched, ROW, {})
-    watched.end_batch()  # one row alone says little of a metric that has worked
-    for _ in range(2):
-        await evaluate(watched, ROW, {})
-    with pytest.raises(DataError, match=r"it failed on every row \(2 of 2\)"):
-        watched.end_batch()
-    watched.end_batch()
+    await batch(*[{}] * (IN_A_ROW - 1))  # what a candidate answers may be odd
+    await batch(fine, *[{}] * (IN_A_ROW - 1))
+    await batch(*[{}] * (IN_A_ROW - 1))
+    with pytest.raises(DataError, match=rf"it failed on every row \({IN_A_ROW} of {IN_A_ROW}\)"):
+        await batch({})
+    await batch({})
+    assert len(said) == 1
 
 
 async def test_a_metric_that_has_never_worked_is_refused_after_a_single_row() -> None:

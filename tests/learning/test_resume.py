@@ -28,6 +28,7 @@ from agentsym.store.answers import Answers
 from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
 from evals.simulated_world import StudentDouble, TeacherDouble, chain, rows, share
+from tests.learning.dying import Killed
 
 ROWS = rows(0, "train", 6)
 TOKENS = 700  # of an answer
@@ -49,10 +50,6 @@ class Student(StudentDouble):
             await asyncio.sleep(0)
         reply = await super().complete(request)
         return reply.model_copy(update={"usage": Usage(calls=1, completion_tokens=TOKENS)})
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing is caught, nothing is written any more."""
 
 
 class DyingAnswers(Answers):

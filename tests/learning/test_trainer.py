@@ -21,6 +21,7 @@ from agentsym.network.edits import AddItem, Edit, SetParameter
 from agentsym.network.records import Usage
 from agentsym.store.store import Store
 from evals.simulated_world import NODES, RULES, StudentDouble, TeacherDouble, chain, rows, share
+from tests.learning.dying import DyingStore, Killed
 
 ROWS = rows(0, "train", 12)
 
@@ -118,22 +119,6 @@ def test_a_rejected_step_lowers_the_learning_rate_to_its_floor_and_an_accepted_o
     run_id = trainer(store, teacher=Spoiler(), batch=12, steps=5, lr_decay=0.5, lr_floor=0.3).fit().id
     rates = [e.data["state"]["lr"] for e in store.events(run_id) if e.kind == "checkpoint"]
     assert rates == [1.0, 1.0, 0.5, 0.3, 0.3, 0.3]
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing is caught, nothing is written any more."""
-
-
-class DyingStore(Store):
-    """Writes the first `life` batches of events, then dies with its process."""
-
-    life = 0
-
-    def append_many(self, run_id, items, *, expect_seq=None):
-        if self.life <= 0:
-            raise Killed
-        self.life -= 1
-        return super().append_many(run_id, items, expect_seq=expect_seq)
 
 
 def test_a_run_killed_after_any_phase_ends_in_the_same_versions(tmp_path):

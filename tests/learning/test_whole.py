@@ -17,6 +17,7 @@ from agentsym.learning.teacher.contrastive import ContrastiveTeacher
 from agentsym.learning.trainer import Trainer
 from agentsym.network.edits import Edit
 from agentsym.store.store import Store
+from tests.learning.dying import DyingStore, Killed
 
 TEAMS = {
     "plumbing": ("tap", "drain", "toilet", "pipe"),
@@ -119,22 +120,6 @@ def test_rows_that_a_step_leaves_out_are_run_when_they_come(store):
 @pytest.mark.parametrize("changes", [{"val": ()}, {"gate": "validated"}, {"gate": "always"}])
 def test_every_row_is_run_where_the_score_of_the_batch_counts(store, changes):
     assert set(ran(store, train(store, **changes))) == {len(TRAIN)}
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing is caught, nothing is written any more."""
-
-
-class DyingStore(Store):
-    """Writes the first `life` batches of events, then dies with its process."""
-
-    life = 0
-
-    def append_many(self, run_id, items, *, expect_seq=None):
-        if self.life <= 0:
-            raise Killed
-        self.life -= 1
-        return super().append_many(run_id, items, expect_seq=expect_seq)
 
 
 @pytest.mark.parametrize("life", [10, 11, 12, 17])  # from the second step on: before its forward, after it, and so on

@@ -60,7 +60,7 @@ class SymbolicAlgorithm(Generic[N]):
 
     def __init__(self, training: Training[N], recipe: Recipe) -> None:
         self._training, self._recipe = training, recipe
-        self._settings, self._journal = training.settings, training.journal
+        self._settings = training.settings
         parts = training.parts
         self._blamer = blamer(recipe, parts.teacher, parts.lr)
         self._mender = Mender(parts.teacher, recipe, self._settings.retries)
@@ -68,11 +68,6 @@ class SymbolicAlgorithm(Generic[N]):
         self._validation = Validation(training, parts.evaluator.concurrency)
         self._looking = Looking(training, recipe)
         self._leakage = Leakage(str(value) for row in training.sets.train for value in row.inputs.values())
-
-    def rows_at_first(self) -> int:
-        """Return the rows of the first look at train and of the baseline."""
-        batch = self._training.parts.sampler.batch(self._training.sets.train, 0)
-        return len(batch) + sum(map(len, self._training.held_out().values()))
 
     async def begin(self) -> SymbolicState:
         """Score the first version."""
@@ -104,7 +99,7 @@ class SymbolicAlgorithm(Generic[N]):
             return await self._validated(self._with_head(state, joined, parent=better))
         base = self._training.network(state.head)
         rows = self._looking.rows(state)
-        evidence = await self._journal.forward(state.step - 1, rows, lambda: self._training.evidence(base, rows))
+        evidence = await self._training.forward(base, rows, state.step - 1)
         self._training.watch(
             "batch", {"step": state.step - 1, "rows": len(rows), "score": mean(e.loss.score for e in evidence)}
         )
@@ -138,7 +133,7 @@ class SymbolicAlgorithm(Generic[N]):
                 first = first_rollout(state.step, repeats) + repeats
                 return Looks(scores=await self._training.run_once(base, rows, first))
 
-            again = (await self._journal.phase("again", Looks, look)).scores
+            again = (await self._training.phase("again", Looks, look)).scores
             flaky = [group for group in groups if again[group.representative] >= PERFECT]
             groups = [group for group in groups if group not in flaky]
             left = tuple(group for group in state.groups if group not in flaky)
@@ -147,7 +142,7 @@ class SymbolicAlgorithm(Generic[N]):
         items = [runs[group.representative] for group in groups]
         if not items:
             return state, []
-        found = await self._journal.phase("blame", Blames, lambda: self._blamed(state, base, items, groups))
+        found = await self._training.phase("blame", Blames, lambda: self._blamed(state, base, items, groups))
         cases = zip(items, found.runs, groups, strict=True)
         return state, [Case(item, blame, group) for item, blame, group in cases]
 
@@ -174,7 +169,7 @@ class SymbolicAlgorithm(Generic[N]):
             )
             return Proposal(updates=(*made.updates, *_earlier(state, cases)))
 
-        proposal = await self._journal.phase("proposal", Proposal, propose)
+        proposal = await self._training.phase("proposal", Proposal, propose)
         return state.model_copy(update={"momentum": state.momentum.after(said)}), proposal
 
     def _stagnates(self, state: SymbolicState) -> bool:
@@ -191,7 +186,7 @@ class SymbolicAlgorithm(Generic[N]):
                 update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
             )
         held, first = self._looking.must_hold(state), first_rollout(state.step, self._settings.repeats)
-        trial = await self._journal.phase("gate", Trial, lambda: self._trying(base, proposal, cases, held, first))
+        trial = await self._training.phase("gate", Trial, lambda: self._trying(base, proposal, cases, held, first))
         shown = trial.kept if trial.decision.accept and trial.kept else range(len(proposal.updates))
         edits = sum(len(proposal.updates[at].edits) for at in shown)
         self._training.watch("gate", {"step": state.step - 1, "decision": trial.decision, "edits": edits})
@@ -301,7 +296,7 @@ class SymbolicAlgorithm(Generic[N]):
     async def _compared(self, state: SymbolicState, phase: str) -> tuple[SymbolicState, Validated]:
         """Compare the head with the best version; if it holds, it is the best one from now on."""
         head, before = self._training.network(state.head), Scores(val=state.val, must_pass=state.must_pass)
-        found = await self._journal.phase(phase, Validated, lambda: self._validation(head, before))
+        found = await self._training.phase(phase, Validated, lambda: self._validation(head, before))
         self._training.watch("validation", {"step": state.step - 1, "decision": found.decision})
         changes: dict[str, object] = {}
         if found.finished and found.val and not self._breaks_must_pass(state, found):
@@ -327,7 +322,7 @@ class SymbolicAlgorithm(Generic[N]):
         async def kept() -> Numbers:
             return Numbers(which=await self._trying.regression(base, state.since, every, lost, first))
 
-        return (await self._journal.phase("harmless", Numbers, kept)).which
+        return (await self._training.phase("harmless", Numbers, kept)).which
 
     def _breaks_must_pass(self, state: SymbolicState, found: Validated) -> bool:
         return any(score >= PERFECT > found.must_pass.get(row, 1.0) for row, score in state.must_pass.items())

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from agentsym import Agent
-from agentsym.errors import UsageError
-from agentsym.learning.protocols import Repair
+from agentsym.errors import DataError, UsageError
+from agentsym.learning.protocols import Repair, Row
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.learning.trainer import Trainer
 from agentsym.network.edits import Edit
 from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
+from tests.learning.dying import DyingStore, Killed
 from tests.learning.symbolic.world import (
     NODES,
     TRAIN,
@@ -78,20 +79,25 @@ def test_what_is_left_of_a_cap_is_kept_for_validation(store: Store) -> None:
     assert run.status == "budget" and run.best.version != run.first.version
 
 
-class Killed(BaseException):
-    """Stands for kill -9: nothing is caught, nothing is written any more."""
+@pytest.mark.parametrize("val", [(), VAL])
+def test_a_metric_that_never_works_ends_the_run_before_anything_is_kept_of_it(store: Store, val: Sequence[Row]) -> None:
+    def broken(row: dict[str, Any], output: dict[str, Any]) -> float:
+        return float(row["nothing"])
+
+    with pytest.raises(DataError, match=r"KeyError: 'nothing'.*it failed on every row"):
+        trainer(store, WORLD, TRAIN, val=val, metric=broken).fit()
+    (run,) = store.runs()
+    assert "forward" not in kinds(store, run) and ("baseline" not in kinds(store, run)) == bool(val)
 
 
-class DyingStore(Store):
-    """Writes the first `life` batches of events, then dies with its process."""
+def test_a_metric_that_fails_at_what_a_candidate_answers_does_not_end_the_run(store: Store) -> None:
+    def choosy(row: dict[str, Any], output: dict[str, Any]) -> float:
+        if output["label"] in ("label a", "label both"):
+            raise ValueError("such a label is news to me")
+        return float(row["label"] == output["label"])
 
-    life = 0
-
-    def append_many(self, run_id: str, items: Any, *, expect_seq: int | None = None) -> int:
-        if self.life <= 0:
-            raise Killed
-        self.life -= 1
-        return super().append_many(run_id, items, expect_seq=expect_seq)
+    run = trainer(store, WORLD, rows(["a", "both", "free"]), val=VAL, metric=choosy, steps=3).fit()
+    assert run.status == "done" and len(run.steps) == 3 and run.best.version == run.first.version
 
 
 class Heeding(Tracing):
