@@ -36,16 +36,10 @@ from agentsym.network.network import Network
 N = TypeVar("N", bound=Network)
 
 
-class Looks(Frozen):
-    """The scores of failures that were run a second time."""
-
-    scores: dict[str, float]
-
-
-class Numbers(Frozen):
+class Kept(Frozen):
     """The numbers of changes that can stay."""
 
-    which: tuple[int, ...]
+    kept: tuple[int, ...]
 
 
 class SymbolicAlgorithm(Generic[N]):
@@ -129,11 +123,11 @@ class SymbolicAlgorithm(Generic[N]):
             rows = [runs[group.representative].row for group in groups]
             repeats = self._settings.repeats
 
-            async def look() -> Looks:
+            async def look() -> Scores:
                 first = first_rollout(state.step, repeats) + repeats
-                return Looks(scores=await self._training.run_once(base, rows, first))
+                return Scores(batch=await self._training.run_once(base, rows, first))
 
-            again = (await self._training.phase("again", Looks, look)).scores
+            again = (await self._training.phase("again", Scores, look)).batch
             flaky = [group for group in groups if again[group.representative] >= PERFECT]
             groups = [group for group in groups if group not in flaky]
             left = tuple(group for group in state.groups if group not in flaky)
@@ -159,15 +153,16 @@ class SymbolicAlgorithm(Generic[N]):
         said = [(node, text) for case in cases for node, text in case.blame.critiques.items()]
 
         async def propose() -> Proposal:
+            moves = Proposal()
             if self._stagnates(state):
                 edits = tuple(text for node in base.nodes for text in state.tried(node.id, cases))
                 moves = await self._mender.redesign(base, cases, edits=edits, tried=state.tried("structure", cases))
-                if moves.updates:
+                if any(move.status == "committed" for move in moves.updates):
                     return moves
             made = await self._mender.propose(
                 base, cases, state.right, lr=state.lr, before=state.before, tried=state.tried
             )
-            return Proposal(updates=(*made.updates, *_earlier(state, cases)))
+            return Proposal(updates=(*moves.updates, *made.updates, *_earlier(state, cases)))
 
         proposal = await self._training.phase("proposal", Proposal, propose)
         return state.model_copy(update={"momentum": state.momentum.after(said)}), proposal
@@ -181,10 +176,9 @@ class SymbolicAlgorithm(Generic[N]):
         """Let the gates keep what helps, and go on with that."""
         committed = any(update.status == "committed" for update in proposal.updates)
         groups = self._after_try(state.groups, cases, mended=())
+        in_vain = {"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
         if not committed:
-            return state.model_copy(
-                update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
-            )
+            return state.model_copy(update=in_vain)
         held, first = self._looking.must_hold(state), first_rollout(state.step, self._settings.repeats)
         trial = await self._training.phase("gate", Trial, lambda: self._trying(base, proposal, cases, held, first))
         shown = trial.kept if trial.decision.accept and trial.kept else range(len(proposal.updates))
@@ -194,9 +188,7 @@ class SymbolicAlgorithm(Generic[N]):
         pending = _pending(state, proposal, trial, cases)
         state = state.model_copy(update={"attempts": attempts, "pending": pending})
         if not trial.decision.accept:
-            return state.model_copy(
-                update={"groups": groups, "fruitless": state.fruitless + 1, "stale": state.stale + 1}
-            )
+            return state.model_copy(update=in_vain)
         candidate, _ = applied(base, proposal.updates, trial.kept or ())
         self._training.keep(candidate, parent=base.version)
         self._warn_of_quotes([proposal.updates[at] for at in trial.kept or ()])
@@ -319,10 +311,10 @@ class SymbolicAlgorithm(Generic[N]):
             return every
         first, base = first_rollout(state.step, self._settings.repeats), self._training.network(state.sound)
 
-        async def kept() -> Numbers:
-            return Numbers(which=await self._trying.regression(base, state.since, every, lost, first))
+        async def harmless() -> Kept:
+            return Kept(kept=await self._trying.regression(base, state.since, every, lost, first))
 
-        return (await self._training.phase("harmless", Numbers, kept)).which
+        return (await self._training.phase("harmless", Kept, harmless)).kept
 
     def _breaks_must_pass(self, state: SymbolicState, found: Validated) -> bool:
         return any(score >= PERFECT > found.must_pass.get(row, 1.0) for row, score in state.must_pass.items())
@@ -345,13 +337,16 @@ def _for_keys(update: Update, cases: Sequence[Case]) -> Update:
 
 
 def _settled(state: SymbolicState, val: Mapping[str, float]) -> SymbolicState:
-    """Count from here on what is accepted without validation; `val` are the head's scores."""
+    """Count from here on what is accepted without validation; `val` are the head's scores.
+
+    Where another version has become the head nothing of train was run with it yet, and its rate is not known.
+    """
     return state.model_copy(
         update={
             "since": (),
             "sound": state.head,
             "sound_val": dict(val),
-            "validated_rate": state.rate,
+            "validated_rate": state.rate if state.seen else -1.0,
             "validated_accepts": state.accepted,
         }
     )

@@ -5,8 +5,9 @@ What comes out is legal, within the learning rate, and code has passed its tests
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
 
 from agentsym.errors import ModelError, NetworkError, Unavailable
 from agentsym.learning.backward import together
@@ -33,6 +34,7 @@ from agentsym.network.network import Network
 from agentsym.network.parameters import Choices, Examples, Rules, Text
 from agentsym.network.records import Gradient, Suggestion
 
+T = TypeVar("T", Repair, Redesign)
 RIGHT = 3  # visits of a node that are shown as right
 Heard = Callable[[str], tuple[str, ...]]
 
@@ -106,7 +108,14 @@ class Mender:
     async def redesign(
         self, network: Network, cases: Sequence[Case], *, edits: tuple[str, ...], tried: tuple[str, ...]
     ) -> Proposal:
-        """Return independent moves of the pipeline, none that was tried before; each is a change of its own."""
+        """Return independent moves of the pipeline, each a change of its own, and the answers that were refused.
+
+        Args:
+            network: the version that failed.
+            cases: the failures.
+            edits: edits of nodes that did not help with them.
+            tried: moves that did not.
+        """
         if not isinstance(self._teacher, TraceTeacher) or not network.structure.learnable:
             return Proposal()
         critiques = dict.fromkeys(f"{node}: {text}" for case in cases for node, text in case.blame.critiques.items())
@@ -118,14 +127,12 @@ class Mender:
             tried=tried,
         )
         drafts = [task.model_copy(update={"draw": draw}) for draw in range(self._recipe.drafts)]
-        answers = await together([self._redesigned(draft, self._teacher) for draft in drafts])
-        groups = tuple(case.id for case in cases)
-        moves = {
-            network.apply(edits).version: Update(parameter="structure", status="committed", edits=edits, groups=groups)
-            for edits in answers
-            if edits
-        }
-        return Proposal(updates=tuple(moves.values()))
+        answers = await together([self._legal(draft, self._teacher.redesign, lr=None) for draft in drafts])
+        structure = partial(Update, parameter="structure", groups=tuple(case.id for case in cases))
+        distinct = {network.apply(move).version: move for move, _ in answers if move}
+        moves = [structure(status="committed", edits=move) for move in distinct.values()]
+        refused = [structure(status="discarded", errors=errors) for move, errors in answers if move is None]
+        return Proposal(updates=(*moves, *refused))
 
     def _repairs(self, network: Network, cases: Sequence[Case]) -> list[tuple[str, list[str], list[Case]]]:
         """Return node, its learnable components and the failures that one answer is for.
@@ -154,41 +161,36 @@ class Mender:
         return tasks
 
     async def _mended(self, task: Repair, lr: float) -> tuple[Update, ...]:
-        """Ask until the answer is legal; a task without a legal answer changes nothing."""
+        """Return the changes of one task; without a legal answer it changes nothing."""
+        edits, errors = await self._legal(task, lambda task: self._edits(task, lr), lr)
         groups = tuple(item.row.id for item in task.evidence)
+        if edits:
+            return as_changes(task.network, task.node, edits, groups)
+        status: Literal["discarded", "kept"] = "discarded" if edits is None else "kept"
+        return (Update(parameter=task.node, status=status, errors=errors, groups=groups),)
+
+    async def _edits(self, task: Repair, lr: float) -> Sequence[Edit]:
+        if isinstance(self._teacher, TraceTeacher):
+            return await self._teacher.mend(task)
+        return await _by_component(self._teacher, task, lr)
+
+    async def _legal(
+        self, task: T, ask: Callable[[T], Awaitable[Sequence[Edit]]], lr: float | None
+    ) -> tuple[tuple[Edit, ...] | None, tuple[str, ...]]:
+        """Ask until an answer is legal; returns it (None, if none was) and what was wrong with those before."""
         for _ in range(self._retries + 1):
             edits: tuple[Edit, ...] = ()
             try:
-                edits = await self._edits(task, lr)
+                edits = tuple(await ask(task))
                 problems = await _problems(task.network, edits, lr)
-                changes = as_changes(task.network, task.node, edits, groups)
             except Unavailable:
                 raise
             except (ModelError, NetworkError) as error:
                 problems = [str(error)]
             if not problems:
-                return changes or (Update(parameter=task.node, status="kept", errors=task.errors, groups=groups),)
+                return edits, task.errors
             task = task.model_copy(update={"errors": (*task.errors, _refusal(problems, edits, task.network))})
-        return (Update(parameter=task.node, status="discarded", errors=task.errors, groups=groups),)
-
-    async def _edits(self, task: Repair, lr: float) -> tuple[Edit, ...]:
-        if isinstance(self._teacher, TraceTeacher):
-            return tuple(await self._teacher.mend(task))
-        return await _by_component(self._teacher, task, lr)
-
-    async def _redesigned(self, task: Redesign, teacher: TraceTeacher) -> tuple[Edit, ...]:
-        for _ in range(self._retries + 1):
-            try:
-                edits = tuple(await teacher.redesign(task))
-                problems = await _problems(task.network, edits, None)
-            except Unavailable:
-                raise
-            except (ModelError, NetworkError) as error:
-                problems = [str(error)]
-            if not problems:
-                return edits
-            task = task.model_copy(update={"errors": (*task.errors, "; ".join(problems))})
-        return ()
+        return None, task.errors
 
 
 async def _problems(network: Network, edits: Sequence[Edit], lr: float | None) -> list[str]:

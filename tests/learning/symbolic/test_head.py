@@ -79,6 +79,17 @@ def test_a_change_that_breaks_validation_is_taken_back_and_the_others_stay(store
     assert state["groups"] == state["passing"] == []  # what was known was known of another version
 
 
+def test_how_much_of_train_passes_is_found_anew_where_learning_goes_on_from_another_version(store: Store) -> None:
+    """Else the rate of a version that nobody has run would be the one to beat, and no rise would ever be seen."""
+    world = World(needs={"a": ("read",), "b": ("read",), "c": ("sort",)}, harm={mind("c"): ("other",)})
+    recipe = Recipe(groups=1, explore=0.0, accepts=1)
+    train = rows(["c", "a", "b", "free"])
+    run = trainer(store, world, train, val=rows(["a", "other"], "v"), optimizer=recipe, steps=2).fit()
+    first, taken_back, *_ = states(store, run)
+    assert taken_back["head"] == first["head"] and taken_back["validated_rate"] == -1.0
+    assert states(store, run)[2]["validated_rate"] != 1.0
+
+
 def test_what_validation_takes_back_is_told_to_the_teacher_as_tried_in_vain(store: Store) -> None:
     world = World(needs={"a": ("read",)}, harm={mind("a"): ("other",)})
     teacher = Tracing(world)

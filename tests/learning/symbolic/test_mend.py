@@ -245,7 +245,8 @@ async def test_an_illegal_move_is_sent_back_and_given_up_after_the_retries() -> 
     teacher = Stubborn([AddNode(node=prompt("check", ["nowhere"], "x"), on_edge=NODES)], move())
     found = await redesign(teacher, malleable())
     assert len(found.updates) == 1 and "nowhere" in teacher.redesigns[1].errors[0]
-    assert (await redesign(Stubborn(OutputError("no"), OutputError("no")), malleable())).updates == ()
+    (given_up,) = (await redesign(Stubborn(OutputError("no"), OutputError("no")), malleable())).updates
+    assert given_up.status == "discarded" and given_up.edits == () and given_up.errors == ("no", "no")
 
 
 async def test_a_pipeline_that_may_not_be_learned_is_left_alone_and_so_is_one_without_a_teacher_for_it() -> None:
