@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from agentsym.errors import ModelError, NetworkError, Unavailable
+from agentsym.errors import ModelError, NetworkError
 from agentsym.learning.backward import together
 from agentsym.learning.optimizers import limits
+from agentsym.learning.optimizers.attempt import Answer, answered
 from agentsym.learning.protocols import Evidence, Proposal, Task, Teacher, Tried, Update
-from agentsym.network.edits import Edit
 from agentsym.network.network import Network
 from agentsym.network.parameters import Choices, Examples, Rules, Text
 
@@ -62,7 +62,7 @@ class PromptOptimizer:
         for _ in range(self.retries + 1):
             if not pending:
                 break
-            answers = await together([self._ask(task) for task in pending.values()])
+            answers = await together([answered(self.teacher.propose(task)) for task in pending.values()])
             for (path, task), answer in zip(list(pending.items()), answers, strict=True):
                 work, update, error = _try(work, network, task, answer)
                 if update is not None:
@@ -73,14 +73,6 @@ class PromptOptimizer:
         for path, task in pending.items():
             done[path] = Update(parameter=path, status="discarded", errors=task.errors)
         return Proposal(updates=tuple(done[path] for path in network.parameters() if path in done))
-
-    async def _ask(self, task: Task) -> Sequence[Edit] | ModelError:
-        try:
-            return await self.teacher.propose(task)
-        except Unavailable:
-            raise
-        except ModelError as error:
-            return error
 
 
 def components_to_update(
@@ -108,9 +100,7 @@ def components_to_update(
     return tuple(path for path in order if path in chosen)
 
 
-def _try(
-    work: Network, base: Network, task: Task, answer: Sequence[Edit] | ModelError
-) -> tuple[Network, Update | None, str]:
+def _try(work: Network, base: Network, task: Task, answer: Answer) -> tuple[Network, Update | None, str]:
     """Apply one answer to the work so far; returns the network, the update if it was legal, else the error."""
     if isinstance(answer, ModelError):
         return work, None, str(answer)
@@ -125,5 +115,5 @@ def _try(
     problems += limits.violations(base, candidate, task.parameter, task.lr)
     if problems:
         return work, None, "; ".join(problems)
-    update = Update(parameter=task.parameter, status="committed", edits=tuple(answer), errors=task.errors)
+    update = Update(parameter=task.parameter, status="committed", edits=answer, errors=task.errors)
     return candidate, update, ""
