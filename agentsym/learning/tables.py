@@ -44,7 +44,8 @@ def read_table(path: Path, known: Iterable[str]) -> Records:
         raise DataError(f"{path} is a folder; name a file in it")
     if not path.exists():
         there = [other.name for other in path.parent.glob("*") if other.suffix.lower() in (*JSONL, *CSV, *PARQUET)]
-        raise DataError(f"{path}: there is no such file; {near(path.name, there)}")
+        beside = near(path.name, there) if there else f"no data lies in {path.parent.absolute()}"
+        raise DataError(f"{path}: there is no such file; {beside}")
     match path.suffix.lower():
         case suffix if suffix in JSONL:
             return read_jsonl(path)

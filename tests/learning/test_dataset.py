@@ -126,6 +126,7 @@ def test_a_bad_jsonl_file_is_refused_with_line_and_remedy(
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     file(tmp_path, "train.jsonl", "")
     assert "no such file; did you mean 'train.jsonl'?" in refused(tmp_path / "trian.jsonl")
+    assert f"no such file; no data lies in {tmp_path / 'sub'}" in refused(tmp_path / "sub" / "train.jsonl")
     assert "is a folder" in refused(tmp_path)
     assert "must end in .jsonl" in refused(file(tmp_path, "x.xlsx", "x"))
     assert "has no rows" in refused(tmp_path / "train.jsonl")
