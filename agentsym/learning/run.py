@@ -31,6 +31,7 @@ TOLD_BY = (
     "proposal",
     "gate",
     "validate",
+    "validate_again",
     "checkpoint",
     "test",
     "stop",
@@ -83,7 +84,8 @@ class StepRecord(NamedTuple):
         kept: numbers of the proposal's updates that were tried to the end; None: all of them.
         harmful: numbers of those that mended something and broke something else.
         credit: number of an update → what it added to the scores of the failures that it answers.
-        validated: the decision of the validation that followed, where there was one.
+        validated: the decision of the validation that followed, where there was one; where that took changes back, the
+            decision on what is left.
     """
 
     step: int
@@ -192,7 +194,7 @@ def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ..
         elif kind == "gate":
             trial = Trial.model_validate(data["value"])
             step = step._replace(decision=trial.decision, kept=trial.kept, harmful=trial.harmful, credit=trial.credit)
-        elif kind == "validate":
+        elif kind in ("validate", "validate_again"):
             step = step._replace(validated=Decision.model_validate(data["value"]["decision"]))
         elif kind == "checkpoint":
             found[step.step], step = step, None

@@ -75,6 +75,7 @@ def test_a_change_that_breaks_validation_is_taken_back_and_the_others_stay(store
     run = trainer(store, world, rows(["a", "b", "free"]), val=rows(["a", "other", "other"], "v"), steps=1).fit()
     assert learned(run.best) == {"read": [mind("a")], "sort": []} and run.head.version == run.best.version
     assert run.val == (pytest.approx(2 / 3), 1.0)
+    assert run.steps[0].validated is not None and run.steps[0].validated.accept  # as it stands after that
     state = states(store, run)[-1]
     assert state["groups"] == state["passing"] == []  # what was known was known of another version
 
