@@ -7,7 +7,7 @@ came of it; every phase is journaled, so a run that was killed anywhere ends in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -128,8 +128,6 @@ class Trainer(Generic[N]):
         self.sets = open_sets(
             agent, train, val=val, test=test, must_pass=must_pass, columns=columns, label=label, seed=self.settings.seed
         )
-        for notice in (*self.sets.notices, *uncounted(agent)):
-            self.watch("notice", {"text": notice})
         if not self.sets.train:
             raise DataError("every row of train stands in another set too, so nothing is left to learn from")
         if metric in METRICS and not any(row.expected for row in self.sets.train):
@@ -139,13 +137,10 @@ class Trainer(Generic[N]):
             )
         self.budget = Budget(max_calls, max_tokens, max_usd, max_seconds)
         self.parts = make_parts(wanted, self.sets, self.settings, self.budget)
-        for text in self.parts.unheeded(optimizer, self.settings.repeats):
-            self.watch("notice", {"text": text})
-        asked = (*self.parts.evaluator.models(agent), getattr(self.parts.teacher, "model", None))
-        for model in dict.fromkeys(model for model in asked if model is not None):
+        for model in self._models():
             self.parts.door.check_price(model)
-            if isinstance(model, RelayModel):
-                self.watch("notice", {"text": f"requests wait in {model.folder} for answers; README.md there says how"})
+        for text in (*self._notices(), *self.parts.unheeded(optimizer, self.settings.repeats)):
+            self.watch("notice", {"text": text})
         self.origin = dict(origin or {})
         self._store = store
         self._summary: dict[str, float] = {}
@@ -175,6 +170,18 @@ class Trainer(Generic[N]):
         finally:
             if self._store is None:
                 store.close()
+
+    def _models(self) -> tuple[LanguageModel, ...]:
+        """Return the models that the run asks: those of the agent's nodes, and the teacher's."""
+        asked = (*self.parts.evaluator.models(self.agent), getattr(self.parts.teacher, "model", None))
+        return tuple(dict.fromkeys(model for model in asked if model is not None))
+
+    def _notices(self) -> Iterator[str]:
+        """Yield what is worth knowing of rows, agent and models before anything is sent."""
+        yield from (*self.sets.notices, *uncounted(self.agent))
+        for model in self._models():
+            if isinstance(model, RelayModel):
+                yield f"requests wait in {model.folder} for answers; README.md there says how"
 
     def _open(self, store: Store, resume: str | None) -> tuple[Training[N], Algorithm[Any], State | None]:
         """Begin or reopen the journal, and make the algorithm that writes it."""
