@@ -64,8 +64,15 @@ class Evaluator:
         Raises:
             UsageError: nobody answers for a name.
         """
-        context = self._context("forward", 0)
-        return [self.student, *(context.model(name) for name in models_named(network))]
+        return [self.student, *(self.model(name) for name in models_named(network))]
+
+    def model(self, name: str) -> LanguageModel:
+        """Return the model that a node asks by its name.
+
+        Raises:
+            UsageError: nobody answers for the name.
+        """
+        return self._context("forward", 0).model(name)
 
     async def evidence(
         self, network: Network, rows: Sequence[Row], *, progress: Progress | None = None
@@ -124,7 +131,7 @@ class Evaluator:
                 phase="loss" if phase == "forward" else phase,
                 rollout=rollout,
             )
-            return Evidence(row=row, trajectory=trajectory, loss=report)
+            return Evidence(row=row, trajectory=trajectory, loss=report.model_copy(update={"worth": trajectory.worth}))
 
         done = 0
         async for item in in_order(run, rows, self.concurrency):
@@ -138,13 +145,13 @@ class Evaluator:
 
 
 def models_named(network: Network) -> list[str]:
-    """Return the model strings that the prompt nodes of a network name themselves."""
+    """Return the model strings that the prompt nodes of a network name themselves, those that may be learned too."""
     found: dict[str, None] = {}
     for node in network.nodes:
         if isinstance(node, AgentNode):
             found |= dict.fromkeys(models_named(node.agent))
         elif isinstance(node, PromptNode) and isinstance(option := node.parameters.get("model"), Option):
-            found[option.value] = None
+            found |= dict.fromkeys((option.value, *(option.options if option.learnable else ())))
     return list(found)
 
 

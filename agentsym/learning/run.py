@@ -12,8 +12,10 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 from agentsym.errors import UsageError
 from agentsym.learning.answers import spent
 from agentsym.learning.gate import mean
+from agentsym.learning.objectives import Measured
 from agentsym.learning.protocols import Decision, Proposal, Trial
 from agentsym.learning.statistics import Interval, paired_bootstrap
+from agentsym.learning.thrift import Offer
 from agentsym.models.ledger import Ledger
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
@@ -32,6 +34,8 @@ TOLD_BY = (
     "gate",
     "validate",
     "validate_again",
+    "finalists",
+    "offer",
     "checkpoint",
     "test",
     "stop",
@@ -47,6 +51,8 @@ class Tested(Frozen):
         after: each row's score with the best version.
         metrics_before: each metric's mean with the first version (for example a field's accuracy).
         metrics_after: each metric's mean with the best version.
+        worth_before: what a run of the first version costs; None in runs of older versions of agentsym.
+        worth_after: what a run of the best one does.
     """
 
     rows: str
@@ -54,6 +60,8 @@ class Tested(Frozen):
     after: tuple[float, ...]
     metrics_before: dict[str, float] = {}
     metrics_after: dict[str, float] = {}
+    worth_before: Measured | None = None
+    worth_after: Measured | None = None
 
     @classmethod
     def of(cls, rows: str, before: Sequence[LossReport], after: Sequence[LossReport]) -> Self:
@@ -64,6 +72,8 @@ class Tested(Frozen):
             after=tuple(report.score for report in after),
             metrics_before=_metric_means(before),
             metrics_after=_metric_means(after),
+            worth_before=Measured.of(before),
+            worth_after=Measured.of(after),
         )
 
     @property
@@ -119,6 +129,8 @@ class Run(Generic[N]):
         tested: the final comparison, if it was reached.
         ledger: model calls by phase and node.
         steps: what each step did.
+        field: version → what it is worth on the held-out rows, of those that a choice by cost or time was among.
+        offers: settings that were tried for that choice.
         config: models, data hashes and settings.
     """
 
@@ -132,6 +144,8 @@ class Run(Generic[N]):
         self.tested: Tested | None = None
         self.ledger = Ledger()
         self.steps: tuple[StepRecord, ...] = ()
+        self.field: dict[str, Measured] = {}
+        self.offers: tuple[Offer, ...] = ()
         self.config: dict[str, Any] = {}
 
     @classmethod
@@ -158,6 +172,9 @@ class Run(Generic[N]):
             run.val = (mean(last["baseline"]["value"]["val"].values()), state["best_score"])
         if "test" in last:
             run.tested = Tested.model_validate(last["test"]["value"])
+        run.field = {name: Measured.model_validate(found) for name, found in state.get("field", {}).items()}
+        offers = [event.data["value"] for event in events if event.kind == "offer"]
+        run.offers = tuple(Offer.model_validate(offer) for offer in offers)
         run.steps = _steps([(event.kind, event.data) for event in events])
         return run
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from agentsym.errors import UsageError
+from agentsym.learning.objectives import Prefer
 from agentsym.network.canonical import Frozen
 
 
@@ -37,6 +38,9 @@ class Settings(Frozen):
         comments: who writes the text of a loss that a metric has scored, in the paper's loop: the teacher, or the
             metric at no call. The combined algorithm asks for blame instead.
         supervised: whether the teacher sees the labels; without, it learns from what it thinks of the outputs.
+        prefer: which version is taken: the one with the best `score`, or of those within a margin of it the `cheapest`
+            or the `fastest`; for these two, learnable options (of models, for example) are tried when learning is over.
+        within: the margin, in score.
         failing_share: a batch with more failed runs than this is not learned from; three in a row end the run.
     """
 
@@ -55,6 +59,8 @@ class Settings(Frozen):
     order: Literal["reverse", "forward", "last"] = "reverse"
     comments: Literal["teacher", "metric"] = "teacher"
     supervised: bool = True
+    prefer: Prefer = "score"
+    within: float = Field(default=0.01, ge=0.0, le=1.0)
     failing_share: float = Field(default=0.2, ge=0.0, le=1.0)
 
     @classmethod

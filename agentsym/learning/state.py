@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from agentsym.learning.objectives import Measured
 from agentsym.learning.protocols import Decision, Proposal, Tried, Update
 from agentsym.network.canonical import Frozen
 
@@ -31,6 +32,9 @@ class State(Frozen):
         accepted: steps whose candidate was kept.
         stale: steps in a row that did not raise the score that the algorithm looks at.
         failing: batches in a row with too many failed runs.
+        over: why learning is over; "" while it goes on. What follows is the choice among versions by cost or time.
+        field: version → what it is worth, of those that the choice is among.
+        offers: settings that were tried for it, as `path=value`.
     """
 
     step: int = 0
@@ -44,6 +48,14 @@ class State(Frozen):
     accepted: int = 0
     stale: int = 0
     failing: int = 0
+    over: str = ""
+    field: dict[str, Measured] = {}
+    offers: tuple[str, ...] = ()
+
+    @property
+    def finalists(self) -> tuple[str, ...]:
+        """The versions that a choice by cost or time is among."""
+        return (self.best,)
 
 
 def remembered(

@@ -24,6 +24,7 @@ from agentsym.learning.sets import Sets, open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
 from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.learning.thrift import Thrift
 from agentsym.learning.training import Algorithm, Training, Watch
 from agentsym.models.budget import Budget
 from agentsym.models.door import Recorder
@@ -232,7 +233,10 @@ class Trainer(Generic[N]):
             state = state or training.checkpoint(await algorithm.begin())
             while not (reason := self._reason_to_stop(algorithm, state)):
                 state = training.checkpoint(await algorithm.step(state))
-            state = await algorithm.finish(state)
+            if not state.over:
+                state = await algorithm.finish(state)
+            if self.settings.prefer != "score":
+                state = await Thrift(training)(state, reason, state.finalists)
             await self._test(training, state)
             failed = (
                 state.failing >= FAILING_BATCHES or 0 < state.failing == state.step
@@ -258,6 +262,8 @@ class Trainer(Generic[N]):
 
     def _reason_to_stop(self, algorithm: Algorithm[Any], state: State) -> str:
         settings = self.settings
+        if state.over:
+            return state.over
         if state.failing >= FAILING_BATCHES:
             return f"{state.failing} batches in a row had too many failed runs"
         if settings.target is not None and state.best_score >= settings.target - TIE:

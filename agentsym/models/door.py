@@ -173,7 +173,7 @@ class Door:
             if leads:
                 return reply
         self.ledger.add(call.phase, call.node, NO_CALL)
-        return reply.model_copy(update={"usage": NO_CALL})
+        return reply.model_copy(update={"usage": NO_CALL, "worth": reply.usage})
 
     def _lead(self, call: _Call, *, streams: bool) -> Flight:
         """Begin the call that one or more callers wait for; its reply is kept."""
@@ -284,7 +284,7 @@ class Door:
                 self.budget.settle(reservation, usage)
                 self.ledger.add(call.phase, call.node, usage)
                 if reply is not None:
-                    reply = reply.model_copy(update={"usage": spent + usage})
+                    reply = reply.model_copy(update={"usage": spent + usage, "worth": usage})
                 if self.answers is not None and number:
                     self.answers.settled(number, usage, reply)
         return reply

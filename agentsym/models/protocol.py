@@ -50,12 +50,14 @@ class Reply(Frozen):
         text: the answer.
         tool_calls: the tools that it wants called; one whose arguments cannot be read has its `error` set.
         usage: what it cost; `usd` None leaves the price to the door.
+        worth: what the answer has cost whoever got it first; for one from the cache that is more than `usage`.
         truncated: whether the answer was cut off at its longest length.
     """
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
+    worth: Usage = Usage()
     truncated: bool = False
 
 

@@ -106,7 +106,8 @@ class Trajectory(Frozen):
     """One run of one example: the steps in order, the output, and the version that ran.
 
     `status` is `ok`, `error` (the failing step is the last one), `capped` (a cycle met its visit limit and
-    had no way out) or `budget` (a cap stopped it).
+    had no way out) or `budget` (a cap stopped it). `worth` is what the run would cost anew, answers from the cache
+    counted in full; it is not written down.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Trajectory(Frozen):
     error: str | None = None
     usage: Usage = Usage()
     seconds: float = 0.0
+    worth: Usage = Bounded(default=Usage(), exclude=True)
 
 
 class LossReport(Frozen):
@@ -133,6 +135,7 @@ class LossReport(Frozen):
         metrics: each metric's own value by name (a field's accuracy, F1 …).
         source: who gave the score.
         samples: the single scores of a judge that was asked several times.
+        worth: what the run would cost anew; not written down.
     """
 
     example_id: str
@@ -144,6 +147,7 @@ class LossReport(Frozen):
     metrics: dict[str, float] = {}
     source: Literal["metric", "judge", "human"] = "metric"
     samples: tuple[Score, ...] = ()
+    worth: Usage = Bounded(default=Usage(), exclude=True)
 
 
 class Suggestion(Frozen):

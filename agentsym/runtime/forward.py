@@ -104,6 +104,7 @@ async def run(
         error=None if error is None else str(error),
         usage=sum((step.usage for step in steps), Usage()),
         seconds=clock() - started,
+        worth=recorder.worth(),
     )
     return Outcome(trajectory, error)
 

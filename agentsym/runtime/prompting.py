@@ -84,6 +84,7 @@ class _Conversation:
             visit.messages = sent.messages
             reply = await visit.context.door.complete(model, sent, phase=phase, node=node, on_text=self._on_text)
             visit.usage = visit.usage + reply.usage if visit.raw or visit.usage.calls else reply.usage
+            visit.worth += reply.worth
             visit.raw = reply.text
             if not reply.tool_calls:
                 return reply

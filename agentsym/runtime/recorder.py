@@ -41,6 +41,7 @@ class Visit:
     raw: str = ""
     output: dict[str, Any] = field(default_factory=dict)
     usage: Usage = _NO_USAGE
+    worth: Usage = _NO_USAGE
     seconds: float = 0.0
     error: str | None = None
     kept: bool = False
@@ -130,6 +131,11 @@ class Recorder:
     def capped(self) -> bool:
         """Whether a visit limit ended the run."""
         return self._log.capped
+
+    def worth(self) -> Usage:
+        """Return what the run would cost anew: its answers as if none came from the cache, and its own code's time."""
+        code = sum(visit.seconds for visit in self._log.visits if not visit.worth.calls)
+        return sum((visit.worth for visit in self._log.visits), Usage(seconds=code))
 
     def steps(self) -> tuple[Step, ...]:
         """Return the steps in order: by super-step and node, a failed one last."""

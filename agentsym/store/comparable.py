@@ -14,6 +14,7 @@ from agentsym.store.events import Event
 RUN = "RUN"
 """Stands for the run's id."""
 _COSTS = ("usage", "seconds")
+_MEASURED = {"score", "tokens", "usd", "seconds"}  # what a version is worth
 _TOTALS = ("calls", "tokens", "usd", "seconds")
 
 
@@ -68,11 +69,12 @@ def _without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _renamed(value: Any, run_id: str) -> Any:
-    """Return a copy with sorted keys in which every text calls the run by the same name."""
+    """Return a copy with sorted keys, without measured times, in which every text calls the run by the same name."""
     if isinstance(value, str):
         return value.replace(run_id, RUN)
     if isinstance(value, list):
         return [_renamed(item, run_id) for item in value]
     if isinstance(value, dict):
+        value = _without(value, "seconds") if value.keys() == _MEASURED else value
         return {name: _renamed(item, run_id) for name, item in sorted(value.items())}
     return value

@@ -62,6 +62,11 @@ class SymbolicState(State):
         return self.model_copy(update={"head": head, **unknown})
 
     @property
+    def finalists(self) -> tuple[str, ...]:
+        """The best version, and those of the Pareto front."""
+        return (self.best, *self.pool)
+
+    @property
     def unvalidated(self) -> bool:
         """Whether something was accepted that validation has not seen."""
         return bool(self.since)
