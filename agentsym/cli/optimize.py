@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import chdir
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -45,6 +45,12 @@ Seed = Annotated[int | None, _option("N", "Seeds batches and splits (default: 0)
 Repeats = Annotated[
     int | None, _option("N", "Runs of a row to judge an edit by; 5 for students that vary (default: 1).")
 ]
+Models = Annotated[str | None, _option("A,B", "Models to choose from for each node, beside the student.")]
+Prefer = Annotated[
+    Literal["score", "cheapest", "fastest"] | None,
+    typer.Option(help="Which version to take, of those within a margin of the best score (default: score)."),
+]
+Within = Annotated[float | None, _option("X", "The margin for --prefer (default: 0.01).")]
 Record = Annotated[Path | None, _option("DIR", "Write all model traffic here; the model recorded:DIR replays it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, without any model call.")]
 Out = Annotated[Path | None, _option("DIR", "Folder for the best agent (default: runs/ID).")]
@@ -72,6 +78,9 @@ def optimize(
     target: Target = None,
     seed: Seed = None,
     repeats: Repeats = None,
+    models: Models = None,
+    prefer: Prefer = None,
+    within: Within = None,
     concurrency: caps.Concurrency = None,
     max_calls: caps.MaxCalls = None,
     max_tokens: caps.MaxTokens = None,
@@ -90,17 +99,26 @@ def optimize(
     files = {"train": train, "val": val, "test": test, "must_pass": must_pass, "out": out}
     names = {"label": label, "judge": judge, "student": student, "teacher": teacher}
     names |= {"metric": options.absolute_metric(metric), "optimizer": optimizer, "gate": gate}
-    settings = {"steps": steps, "batch": batch, "lr": lr, "patience": patience, "target": target, "seed": seed}
-    settings |= {"repeats": repeats}
+    settings: dict[str, Any] = {
+        "steps": steps,
+        "batch": batch,
+        "lr": lr,
+        "patience": patience,
+        "target": target,
+        "seed": seed,
+    }
+    settings |= {"repeats": repeats, "prefer": prefer, "within": within}
     columns = options.columns_of(maps)
     limits = caps.Caps.given(max_calls, max_tokens, max_usd, max_seconds, concurrency)
     record = record and record.expanduser().absolute()
     if resume is not None:
-        decided = {"agent": agent, **files, "columns": columns or None, **names, **settings}
+        decided = {"agent": agent, **files, "columns": columns or None, "models": models, **names, **settings}
         _refuse_with_resume({**decided, "dry_run": dry_run or None})
         return _resume(resume, limits, record, as_json)
     places = {name: options.absolute(path) for name, path in files.items()}
-    plan = _without_none({**places, **names, "columns": columns, "settings": _without_none(settings)})
+    offered = [name.strip() for name in (models or "").split(",") if name.strip()]
+    plan = {**places, **names, "columns": columns, "models": offered, "settings": _without_none(settings)}
+    plan = _without_none(plan)
     _begin(agent, plan, limits, record, dry_run, as_json)
 
 

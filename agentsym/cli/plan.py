@@ -39,6 +39,7 @@ class Plan(Frozen):
         judge: what the teacher looks for.
         student: model string.
         teacher: model string.
+        models: model strings that each node may be given instead of the student.
         optimizer: its name.
         gate: its name; None for the default.
         settings: those fields of `Settings` that were given.
@@ -58,6 +59,7 @@ class Plan(Frozen):
     judge: str = ""
     student: str
     teacher: str = EMBEDDED
+    models: tuple[str, ...] = ()
     optimizer: str = "symbolic"
     gate: str | None = None
     settings: dict[str, Any] = {}
@@ -101,6 +103,7 @@ class Plan(Frozen):
         Raises:
             UsageError: something that was asked for is not there, or cannot be used.
         """
+        from agentsym.learning.model_list import with_models
         from agentsym.learning.recording import record_to
         from agentsym.learning.trainer import Trainer
 
@@ -108,7 +111,7 @@ class Plan(Frozen):
             include={"val", "test", "must_pass", "metric", "label", "judge", "student", "teacher", "optimizer", "gate"}
         )
         return Trainer(
-            found.agent,
+            with_models(found.agent, self.student, self.models) if self.models else found.agent,
             self.train,
             **parts,
             **caps._asdict(),

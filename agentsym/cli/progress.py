@@ -102,12 +102,20 @@ class Progress:
         validation = f"validation {state.best_score:.3f}; " if state.val else ""
         if not self._scores:
             self._first_step, self._stepping = state.step, time.monotonic()
-        if not state.step:
+        if state.over:
+            said = self._verdict or f"{count(len(state.field), 'version')} measured"
+            self._line(f"choosing: {said}; {validation}{self._spent()}")
+        elif not state.step:
             self._line(f"before: {validation}{self._spent()}")
         else:
             self._line(f"step {state.step}: {self._verdict or 'nothing proposed'}; {validation}{self._spent()}")
         self._verdict = ""
         self._scores.append(state.best_score if state.val or self._batch is None else self._batch)
+
+    def _on_offer(self, data: Mapping[str, Any]) -> None:
+        offer = data["offer"]
+        said = f"{'taken' if offer.accept else 'not taken'} ({offer.reason})"
+        self._verdict = f"{offer.path} {offer.value} {said}"
 
     def _on_stop(self, data: Mapping[str, Any]) -> None:
         if data["status"] in ("done", "budget"):  # the command itself tells what ended the others

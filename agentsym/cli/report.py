@@ -24,6 +24,7 @@ EXAMPLE_CHARS = 160  # longest input that is shown in a command to type
 
 def run_document(run: Run[Any]) -> dict[str, Any]:
     """Return everything that is to be said of a run, as plain JSON."""
+    from agentsym.learning.objectives import front
     from agentsym.learning.run import prompt_chars
 
     return {
@@ -43,14 +44,17 @@ def run_document(run: Run[Any]) -> dict[str, Any]:
             "by_phase": {phase: _usage(usage) for phase, usage in run.ledger.by_phase().items()},
         },
         "learned": learned(run.first, run.best),
+        "front": [{"version": version, **run.field[version].model_dump()} for version in front(run.field)],
+        "offers": [offer.model_dump(mode="json", exclude={"scores"}) for offer in run.offers],
     }
 
 
 def learned(first: Network, best: Network) -> dict[str, list[str]]:
-    """Return what the best version says that the first did not: rules, definitions and worked examples, as text."""
-    from agentsym.network.parameters import Choices, Examples, Rules, Text
+    """Return what the best version says that the first did not, and its other settings, as text."""
+    from agentsym.network.parameters import Choices, Examples, Number, Option, Rules, Text
 
-    found: dict[str, list[str]] = {"rules": [], "definitions": [], "examples": [], "instructions": []}
+    kinds = ("rules", "definitions", "examples", "instructions", "settings")
+    found: dict[str, list[str]] = {kind: [] for kind in kinds}
     before = first.parameters()
     for path, parameter in best.parameters().items():
         old = before.get(path)
@@ -68,6 +72,9 @@ def learned(first: Network, best: Network) -> dict[str, list[str]]:
                 ]
             case Text() if old != parameter:
                 found["instructions"].append(f"{path}: {parameter.value}")
+            case Option() | Number() if old != parameter:
+                was = old.value if isinstance(old, Option | Number) else "none"
+                found["settings"].append(f"{path}: {was} → {parameter.value}")
     return found
 
 
@@ -90,6 +97,8 @@ def show_report(document: Mapping[str, Any]) -> None:
     console.print(headline(document), style="bold", soft_wrap=True)
     if document["tested"] is not None:
         console.print(scores_table(document))
+    if document["front"]:
+        console.print(front_table(document))
     console.print(usage_table(document["usage"]))
     _taste(document["learned"])
     if document["out"] is not None:
@@ -105,7 +114,7 @@ def show_report(document: Mapping[str, Any]) -> None:
 def headline(document: Mapping[str, Any]) -> str:
     """Return the result in one sentence."""
     name, steps = document["agent"], document["steps"]
-    if not document["accepted"]:
+    if document["best"] == document["first"]:
         return f"{name}: no edit was accepted in {count(steps, 'step')}; the agent is as it was"
     tested, val = document["tested"], document["val"]
     if tested is not None:
@@ -129,7 +138,38 @@ def scores_table(document: Mapping[str, Any]) -> Any:
         table.add_row(name, f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}")
     before, after = chars["before"], chars["after"]
     table.add_row("prompt, characters", number(before), number(after), f"{after - before:+,d}")
+    for name, before, after, change in _worths(tested["worth"]):
+        table.add_row(name, before, after, change)
     return table
+
+
+def front_table(document: Mapping[str, Any]) -> Any:
+    """Return the table of the versions that no other one beats in score, cost and time."""
+    table = _table("version", "score", "tokens a run", "cost of 1,000 runs", "seconds a run", title="the Pareto front")
+    for found in document["front"]:
+        mark = " (taken)" if found["version"] == document["best"] else ""
+        usd = None if found["usd"] is None else 1000 * found["usd"]
+        used = (f"{found['tokens']:,.0f}", dollars(usd), f"{found['seconds']:.2f}")
+        table.add_row(found["version"][:12] + mark, f"{found['score']:.3f}", *used)
+    return table
+
+
+def _worths(worth: Mapping[str, Any] | None) -> list[tuple[str, str, str, str]]:
+    """Return what a run costs before and after, as rows of a table; nothing where models are free."""
+    if worth is None or not (worth["before"]["tokens"] or worth["after"]["tokens"]):
+        return []
+    before, after = worth["before"], worth["after"]
+    rows = [("tokens a run", f"{before['tokens']:,.0f}", f"{after['tokens']:,.0f}", _share(before, after, "tokens"))]
+    if before["usd"] or after["usd"]:
+        usd = [None if side["usd"] is None else 1000 * side["usd"] for side in (before, after)]
+        rows.append(("cost of 1,000 runs", dollars(usd[0]), dollars(usd[1]), _share(before, after, "usd")))
+    return rows
+
+
+def _share(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
+    """Say by how many per cent something has changed."""
+    old, new = before[name], after[name]
+    return f"{100 * (new / old - 1):+.0f} %" if old and new is not None else ""
 
 
 def usage_table(usage: Mapping[str, Any]) -> Any:
@@ -174,6 +214,9 @@ def _tested(tested: Tested) -> dict[str, Any]:
         "low": gain.low,
         "high": gain.high,
         "holds_zero": gain.holds_zero,
+        "worth": None
+        if tested.worth_before is None or tested.worth_after is None
+        else {"before": tested.worth_before.model_dump(), "after": tested.worth_after.model_dump()},
         "metrics": {
             name: {"before": tested.metrics_before.get(name, 0.0), "after": tested.metrics_after.get(name, 0.0)}
             for name in names

@@ -131,7 +131,7 @@ def _step(step: StepRecord) -> dict[str, Any]:
 
 
 def _show(info: RunInfo, document: dict[str, Any], steps: Sequence[StepRecord]) -> None:
-    from agentsym.cli.report import headline, scores_table
+    from agentsym.cli.report import front_table, headline, scores_table
 
     console = screen()
     status = f"{info.status}: {document['reason']}" if document["reason"] else info.status
@@ -141,8 +141,12 @@ def _show(info: RunInfo, document: dict[str, Any], steps: Sequence[StepRecord]) 
     console.print(f"student {config.get('student')}, teacher {config.get('teacher')}", soft_wrap=True)
     for step in steps:
         _show_step(step)
+    for offer in document["offers"]:
+        console.print(f"  {'+' if offer['accept'] else '-'} {offer['path']}: {offer['value']}: {offer['reason']}")
     if document["tested"] is not None:
         console.print(scores_table(document))
+    if document["front"]:
+        console.print(front_table(document))
     console.print(_calls(document["by_node"]))
 
 

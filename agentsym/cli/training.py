@@ -96,7 +96,7 @@ def _fit(plan: Plan, found: Found, caps: Caps, resume: str | None, record: Path 
             if progress.run_id is None:
                 raise
             try:
-                run = Run.load(store, progress.run_id, found.agent)
+                run = Run.load(store, progress.run_id, trainer.agent)
             except AgentsymError:
                 raise error from None
             return Ended(run, rows, error if isinstance(error, Exception) else None)

@@ -13,14 +13,14 @@ from agentsym.models.protocol import Phase
 from agentsym.network.edits import Edit, SetParameter
 from agentsym.network.network import Network
 from agentsym.network.records import Gradient, LossReport, Step, Suggestion, Trajectory
-from evals.directives.world import DIRECTIVES, MOST_DIRECTIVES, NODES, REMEDIES, rules_at, symptoms
+from evals.directives.world import DIRECTIVES, MOST_DIRECTIVES, NODES, REMEDIES, rules_at, similarity, symptoms
 
 RANDOM_PROPOSALS = 0.30
 SECOND_EDIT = 0.35
 
 
 class TeacherDouble:
-    """Names symptoms, hands them back from node to node, and toggles one directive of a node that it drew.
+    """Scores, names symptoms, hands them back from node to node, and toggles one directive of a node that it drew.
 
     Args:
         seed: seeds what it draws.
@@ -45,13 +45,14 @@ class TeacherDouble:
         phase: Phase = "loss",
         rollout: int = 0,
     ) -> LossReport:
-        """Name the symptoms; the first loss of a batch forgets the draw of the last one."""
+        """Score by similarity and name the symptoms; the first loss of a batch forgets the draw of the last one."""
         self._drawn = ()
-        seen = symptoms(trajectory.output["answer"], row.expected["answer"])
+        answer, expected = trajectory.output["answer"], row.expected["answer"]
+        seen = symptoms(answer, expected)
         text = ", ".join(seen) or "no symptom"
         return LossReport(
             example_id=row.id,
-            score=verdict.score or 0.0,
+            score=similarity(answer, expected),
             text=text,
             requirement=text,
             satisfied=self.rests and not seen,

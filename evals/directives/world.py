@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from agentsym import Agent, PromptNode, Rules
 from agentsym.learning.protocols import Row
@@ -74,11 +73,6 @@ def levenshtein(first: str, second: str) -> int:
 def similarity(answer: str, expected: str) -> float:
     """Return 1 − Levenshtein distance / length of the longer text."""
     return 1.0 - levenshtein(answer, expected) / max(len(answer), len(expected), 1)
-
-
-async def metric(row: Mapping[str, Any], output: Mapping[str, Any]) -> float:
-    """Score an output by its similarity; async, so that it is not sent to a thread."""
-    return similarity(output["answer"], row["answer"])
 
 
 def texts(seed: int, name: str, count: int) -> list[str]:

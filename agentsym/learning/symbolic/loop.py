@@ -14,6 +14,7 @@ from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import shorten
 from agentsym.learning.protocols import Evidence, Proposal, Scores, Trial, Update
+from agentsym.learning.symbolic.alternatives import other_settings
 from agentsym.learning.symbolic.attempts import attempted, taken_back
 from agentsym.learning.symbolic.blame import Blames, blamed, blamer
 from agentsym.learning.symbolic.changes import applied, node_of, texts
@@ -149,12 +150,14 @@ class SymbolicAlgorithm(Generic[N]):
     # --- proposing and trying
 
     async def _proposed(self, state: SymbolicState, base: N, cases: Sequence[Case]) -> tuple[SymbolicState, Proposal]:
-        """Ask for changes of the blamed nodes; when those have stopped to help, for moves of the pipeline."""
+        """Ask for changes of the blamed nodes; when those have stopped to help, try settings and pipelines."""
         said = [(node, text) for case in cases for node, text in case.blame.critiques.items()]
 
         async def propose() -> Proposal:
             moves = Proposal()
             if self._stagnates(state):
+                if self._recipe.settings and (others := other_settings(base, cases, state.attempts)):
+                    return Proposal(updates=others)
                 edits = tuple(text for node in base.nodes for text in state.tried(node.id, cases))
                 moves = await self._mender.redesign(base, cases, edits=edits, tried=state.tried("structure", cases))
                 if any(move.status == "committed" for move in moves.updates):

@@ -33,7 +33,8 @@ class Recipe(Frozen):
         rise: validate as soon as the share of train rows that pass has risen by so much.
         accepts: validate after so many accepted steps at the latest.
         explore: how often learning goes on from another version of the Pareto front than the best one.
-        stagnation: steps in a row without an accepted edit, after which the pipeline itself is changed.
+        stagnation: steps in a row without an accepted edit, after which settings and the pipeline itself are changed.
+        settings: whether other options and numbers of blamed nodes are tried then.
         drafts: answers that are asked for at a time where only one can be taken: of a text, of code, of the pipeline.
     """
 
@@ -51,6 +52,7 @@ class Recipe(Frozen):
     accepts: int = Field(default=3, ge=1)
     explore: float = Field(default=0.25, ge=0.0, le=1.0)
     stagnation: int = Field(default=3, ge=1)
+    settings: bool = True
     drafts: int = Field(default=4, ge=1)
 
 
