@@ -38,6 +38,7 @@ def run_document(run: Run[Any]) -> dict[str, Any]:
         "accepted": run.accepted,
         "val": None if run.val is None else {"before": run.val[0], "after": run.val[1]},
         "tested": None if run.tested is None else _tested(run.tested),
+        "worth": None if run.tested is None else _worth(run.tested),
         "prompt_chars": {"before": prompt_chars(run.first), "after": prompt_chars(run.best)},
         "usage": {
             "total": _usage(run.ledger.total()),
@@ -138,7 +139,7 @@ def scores_table(document: Mapping[str, Any]) -> Any:
         table.add_row(name, f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}")
     before, after = chars["before"], chars["after"]
     table.add_row("prompt, characters", number(before), number(after), f"{after - before:+,d}")
-    for name, before, after, change in _worths(tested["worth"]):
+    for name, before, after, change in _worths(document["worth"]):
         table.add_row(name, before, after, change)
     return table
 
@@ -214,14 +215,18 @@ def _tested(tested: Tested) -> dict[str, Any]:
         "low": gain.low,
         "high": gain.high,
         "holds_zero": gain.holds_zero,
-        "worth": None
-        if tested.worth_before is None or tested.worth_after is None
-        else {"before": tested.worth_before.model_dump(), "after": tested.worth_after.model_dump()},
         "metrics": {
             name: {"before": tested.metrics_before.get(name, 0.0), "after": tested.metrics_after.get(name, 0.0)}
             for name in names
         },
     }
+
+
+def _worth(tested: Tested) -> dict[str, Any] | None:
+    """Return what a run of the first and of the best version costs; None where a run of older days has not kept it."""
+    if tested.worth_before is None or tested.worth_after is None:
+        return None
+    return {"before": tested.worth_before.model_dump(), "after": tested.worth_after.model_dump()}
 
 
 def _from_here(path: Path) -> str:
