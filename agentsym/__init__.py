@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentsym.agent import Agent
-    from agentsym.network.fields import Choice, Field
+    from agentsym.network.fields import Choice, Described, Field
     from agentsym.network.network import END, START, Edge, When
     from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode, ToolNode
     from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Rules, Structure, Text
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "agentsym.agent": ("Agent",),
-    "agentsym.network.fields": ("Choice", "Field"),
+    "agentsym.network.fields": ("Choice", "Described", "Field"),
     "agentsym.network.network": ("END", "START", "Edge", "When"),
     "agentsym.network.nodes": ("AgentNode", "FunctionNode", "PromptNode", "ToolNode"),
     "agentsym.network.parameters": ("Choices", "Code", "Examples", "Number", "Option", "Rules", "Structure", "Text"),
@@ -36,6 +36,7 @@ __all__ = [
     "Choice",
     "Choices",
     "Code",
+    "Described",
     "Edge",
     "Examples",
     "Field",

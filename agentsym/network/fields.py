@@ -95,11 +95,32 @@ class Choice:
         self.description = description
 
 
-FieldSpec = Field | Choice | type | str
+class Described:
+    """An output whose description is learned, as a user writes it: `output={"reply": Described(str, "One line.")}`.
+
+    Args:
+        spec: what the field is: a type, its name, a `Choice` or a `Field`.
+        description: what it must hold, shown to the model.
+        learnable: whether learning may rewrite the description.
+        max_chars: the longest description in characters.
+    """
+
+    def __init__(
+        self, spec: Field | Choice | type | str, description: str = "", *, learnable: bool = True, max_chars: int = 400
+    ) -> None:
+        self.spec = spec
+        self.description = description
+        self.learnable = learnable
+        self.max_chars = max_chars
+
+
+FieldSpec = Field | Choice | Described | type | str
 
 
 def as_field(name: str, spec: FieldSpec) -> Field:
-    """Turn what a user writes for a field (a Python type, its name, a `Choice`, a `Field`) into a `Field`."""
+    """Turn what a user writes for a field (a Python type, its name, `Choice`, `Described`, `Field`) into a `Field`."""
+    if isinstance(spec, Described):
+        return as_field(name, spec.spec).model_copy(update={"description": ""})  # it is a parameter of the node
     if isinstance(spec, Field):
         return spec if spec.name == name else spec.model_copy(update={"name": name})
     if isinstance(spec, Choice):
@@ -109,7 +130,7 @@ def as_field(name: str, spec: FieldSpec) -> Field:
     if spec in PYTHON_TYPES:
         return Field(name=name, type=PYTHON_TYPES[spec])
     raise NetworkError(
-        f"field {name!r}: {spec!r} is no field type; use one of str, int, float, bool, list, dict or Choice"
+        f"field {name!r}: {spec!r} is no field type; use one of str, int, float, bool, list, dict, Choice or Described"
     )
 
 

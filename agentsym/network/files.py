@@ -1,7 +1,7 @@
 """Saving an agent as text that a person can read, diff and review, and loading it again.
 
-A folder holds `agent.yaml` and, for code that is learned, `tools/*.py` with its tests in `tools/*_test.py`; what is
-loaded has the version that was saved, unless a person has changed a file in between.
+A folder holds `agent.yaml`, for code that is learned `tools/*.py` with its tests in `tools/*_test.py`, and skills in
+`skills/NODE/*.md`; what is loaded has the version that was saved, unless a person has changed a file in between.
 """
 
 from __future__ import annotations
@@ -27,8 +27,15 @@ from agentsym.network.yaml_text import read_yaml, write_yaml
 
 N = TypeVar("N", bound=Network)
 AGENT_FILE = "agent.yaml"
-_CODE_FILES = {"value": (".py", "file", "sha256"), "tests": ("_test.py", "tests_file", "tests_sha256")}
-"""Field of a code parameter → the end of its file's name, and the entries of the YAML with file and hash."""
+_FILES = {
+    "code": {"value": (".py", "file", "sha256"), "tests": ("_test.py", "tests_file", "tests_sha256")},
+    "text": {"value": (".md", "file", "sha256")},
+}
+"""Kind and field of a parameter that is a file → the end of its name, and the entries of the YAML with file and hash.
+
+Of the texts only skills are files.
+"""
+_FOLDERS = ("tools/", "skills/")
 
 
 def save(network: Network, folder: str | Path, tuned_with: Mapping[str, str] | None = None) -> Path:
@@ -54,7 +61,7 @@ def save(network: Network, folder: str | Path, tuned_with: Mapping[str, str] | N
             f"{folder}: this is no agent's folder (it has no {AGENT_FILE}); choose another or an empty one"
         )
     files = _written(network, target, dict(network.tuned_with if tuned_with is None else tuned_with))
-    stale = set() if is_free else _code_files(target) - files.keys()
+    stale = set() if is_free else _own_files(target) - files.keys()
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -80,7 +87,7 @@ def save(network: Network, folder: str | Path, tuned_with: Mapping[str, str] | N
 def load(path: str | Path, cls: type[N] = Network) -> N:  # type: ignore[assignment]
     """Read an agent from its folder or its YAML file; `tuned_with` of the result is what the file says.
 
-    Warns when a file in `tools/` is not what was saved: the code that is there now counts.
+    Warns when a file of code or a skill is not what was saved: what is there now counts.
 
     Raises:
         UsageError: when there is no such file or it is not YAML.
@@ -95,7 +102,7 @@ def load(path: str | Path, cls: type[N] = Network) -> N:  # type: ignore[assignm
     plain = read_yaml(file)
     tuned_with, found_in = (_strings(plain.pop(key, {}), file, key) for key in ("tuned_with", "code_folders"))
     for where, parameter in _parameters(plain):
-        _read_code(parameter, folder, f"{file}: {where}")
+        _read_files(parameter, folder, f"{file}: {where}")
     try:
         network = cls.model_validate(plain)
     except ValidationError as error:
@@ -129,9 +136,8 @@ def _written(network: Network, target: Path, tuned_with: dict[str, str]) -> dict
     plain = {"schema_version": network.schema_version, **network.model_dump(mode="json", exclude_defaults=True)}
     files: dict[str, str] = {}
     for where, parameter in _parameters(plain):
-        if parameter["kind"] == "code":
-            stem = _code_stem(where, files)
-            for field, (ending, name, digest) in _CODE_FILES.items():
+        if stem := _stem(where, parameter["kind"], files):
+            for field, (ending, name, digest) in _FILES[parameter["kind"]].items():
                 if text := parameter.pop(field, ""):
                     files[f"{stem}{ending}"] = text
                     parameter |= {name: f"{stem}{ending}", digest: _sha256(text)}
@@ -206,20 +212,27 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _code_stem(where: str, taken: Mapping[str, str]) -> str:
-    """Return where the files of a code parameter lie: `reply_by/code` → `tools/reply_by`, unlike every other file."""
-    stem = f"tools/{where.removesuffix('/code')}"
+def _stem(where: str, kind: str, taken: Mapping[str, str]) -> str:
+    """Return where the files of a parameter lie, unlike every other file; "" for one that is written into the YAML.
+
+    `reply_by/code` lies in `tools/reply_by`, `triage/skills/returns` in `skills/triage/returns`.
+    """
+    owner, _, name = where.rpartition("/")
+    if kind == "code":
+        stem = f"tools/{where.removesuffix('/code')}"
+    elif kind == "text" and owner.endswith("/skills"):
+        stem = f"skills/{owner.removesuffix('/skills')}/{name}"
+    else:
+        return ""
     lower = {name.lower() for name in taken}
-    while any(f"{stem}{ending}".lower() in lower for ending, *_ in _CODE_FILES.values()):
+    while any(f"{stem}{ending}".lower() in lower for ending, *_ in _FILES[kind].values()):
         stem += "_"
     return stem
 
 
-def _read_code(parameter: dict[str, Any], folder: Path, where: str) -> None:
-    """Put the texts of a code parameter's files into their places; warn if they are not what was saved."""
-    if parameter.get("kind") != "code":
-        return
-    for field, (_, name, digest) in _CODE_FILES.items():
+def _read_files(parameter: dict[str, Any], folder: Path, where: str) -> None:
+    """Put the texts of a parameter's files into their places; warn if they are not what was saved."""
+    for field, (_, name, digest) in _FILES.get(str(parameter.get("kind")), {}).items():
         if name in parameter:
             saved = parameter.pop(digest, None)
             parameter[field] = _read_file(str(parameter.pop(name)), saved, folder, where, field)
@@ -229,9 +242,9 @@ def _read_file(name: str, saved: Any, folder: Path, where: str, field: str) -> s
     """Return the text of a file of the agent; warns if it is not what was saved."""
     file = (folder / name).resolve()
     if not file.is_relative_to(folder):
-        raise NetworkError(f"{where}: {name} lies outside the agent's folder; put the code into its tools/")
+        raise NetworkError(f"{where}: {name} lies outside the agent's folder; put it into that")
     if not file.is_file():
-        raise NetworkError(f"{where}: there is no file {name}; restore it, or write the code as `{field}`")
+        raise NetworkError(f"{where}: there is no file {name}; restore it, or write its text as `{field}`")
     text = file.read_bytes().decode("utf-8")
     found = _sha256(text)
     if saved is not None and found != saved:
@@ -243,11 +256,11 @@ def _read_file(name: str, saved: Any, folder: Path, where: str, field: str) -> s
     return text
 
 
-def _code_files(folder: Path) -> set[str]:
-    """Return the code files that belong to the agent in a folder, as its YAML names them."""
-    entries = [name for _, name, _ in _CODE_FILES.values()]
+def _own_files(folder: Path) -> set[str]:
+    """Return the files of code and skills that belong to the agent in a folder, as its YAML names them."""
+    entries = [name for fields in _FILES.values() for _, name, _ in fields.values()]
     names = {str(p.get(entry, "")) for _, p in _parameters(read_yaml(folder / AGENT_FILE)) for entry in entries}
-    return {name for name in names if name.startswith("tools/") and (folder / name).resolve().is_relative_to(folder)}
+    return {name for name in names if name.startswith(_FOLDERS) and (folder / name).resolve().is_relative_to(folder)}
 
 
 def _without_id(item: dict[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -10,6 +11,7 @@ from agentsym.errors import Problem
 from agentsym.network.dataflow import writes
 from agentsym.network.nodes import AgentNode, AnyNode, FunctionNode, PromptNode, Tool, ToolNode
 from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Parameter, Rules, Text
+from agentsym.network.skills import SKILL_NAME
 
 _KINDS: dict[str, type[Parameter]] = {
     "instructions": Text,
@@ -18,6 +20,7 @@ _KINDS: dict[str, type[Parameter]] = {
     "model": Option,
     "temperature": Number,
 }
+_GROUPS: dict[str, type[Parameter]] = {"choices": Choices, "fields": Text, "skills": Text}
 _NEEDED = ("instructions", "rules", "examples")
 
 
@@ -74,16 +77,24 @@ def _check_prompt(node: PromptNode, tools: set[str]) -> Iterator[Problem]:
     for name in _NEEDED:
         if name not in node.parameters:
             yield Problem("unknown_parameter", node.id, f"a prompt node needs the parameter {name!r}; leave it empty")
+    fields = {field.name for field in node.output}
     choice_fields = {field.name for field in node.output if field.type == "choice"}
     for name, parameter in node.parameters.items():
-        kind = Choices if name.startswith("choices/") else _KINDS.get(name)
+        group, _, member = name.partition("/")
+        kind = _GROUPS.get(group) if member else _KINDS.get(name)
         if kind is None:
-            message = f"a prompt node has no parameter {name!r}; it has {', '.join(_KINDS)} and choices/FIELD"
+            known = ", ".join((*_KINDS, "choices/FIELD", "fields/FIELD and skills/NAME"))
+            message = f"a prompt node has no parameter {name!r}; it has {known}"
             yield Problem("unknown_parameter", node.id, message)
         elif not isinstance(parameter, kind):
             message = f"it must be a {kind.__name__}, it is a {type(parameter).__name__}"
             yield Problem("wrong_kind", f"{node.id}/{name}", message)
-        if name.startswith("choices/") and name.removeprefix("choices/") not in choice_fields:
+        if group == "fields" and member not in fields:
+            message = "there is no field of this name in the node's output; drop the description or add the field"
+            yield Problem("unknown_parameter", f"{node.id}/{name}", message)
+        if group == "skills" and not re.fullmatch(SKILL_NAME, member):
+            yield Problem("unknown_parameter", f"{node.id}/{name}", "a skill's name has letters, digits, - and _")
+        if group == "choices" and member not in choice_fields:
             message = "there is no choice field of this name in the node's output; drop the labels or add the field"
             yield Problem("unknown_parameter", f"{node.id}/{name}", message)
     for name in sorted(choice_fields):

@@ -15,8 +15,9 @@ from pydantic import PrivateAttr, SerializeAsAny
 
 from agentsym.network.canonical import Frozen, FrozenDict, Kinded
 from agentsym.network.code import CodeRef, reference_to, resolve
-from agentsym.network.fields import Choice, Field, FieldName, FieldSpec, as_fields
+from agentsym.network.fields import Choice, Described, Field, FieldName, FieldSpec, as_fields
 from agentsym.network.parameters import Choices, Examples, Number, Option, Parameter, Rules, Text
+from agentsym.network.skills import Skills, as_skills
 from agentsym.network.template import variables
 from agentsym.network.tool import NodeId, Parameters, Tool, as_tool, load_tool, signature_fields
 
@@ -81,10 +82,11 @@ class PromptNode(Node):
         id: unique in the network.
         instructions: what the model is asked to do; `{{field}}` stands for an input.
         inputs: the fields it reads; those that the instructions show as `{{field}}` are added.
-        output: the fields it writes: a mapping name → `str`, `int`, `float`, `bool`, `list`, `dict` or
-            `Choice`.
+        output: the fields it writes: a mapping name → `str`, `int`, `float`, `bool`, `list`, `dict`, `Choice` or
+            `Described`.
         rules: sentences that hold for all answers, or for the labels named in backticks.
         examples: worked examples, each `{"input": {...}, "output": {...}}`.
+        skills: text files that the node knows by heart (Markdown files, or folders with a `SKILL.md`), or name → text.
         tools: functions or tools that the model may call.
         model: a model string that this node uses instead of the student, or an `Option`.
         temperature: a `Number`, or a plain number that is not learned; the model's default if left out.
@@ -104,6 +106,7 @@ class PromptNode(Node):
         output: OutputSpec = (),
         rules: Rules | Iterable[str] = (),
         examples: Examples | Iterable[Mapping[str, Any]] = (),
+        skills: Skills = (),
         tools: Iterable[str | Tool | Callable[..., Any]] = (),
         model: Option | str | None = None,
         temperature: Number | float | None = None,
@@ -115,6 +118,7 @@ class PromptNode(Node):
             if not isinstance(task, Text):
                 task = Text(task, role="what the node is asked to do")
             parameters = _prompt_parameters(task, output, rules, examples, model, temperature)
+            parameters |= {f"skills/{name}": text for name, text in as_skills(skills).items()}
             inputs = dict.fromkeys((*inputs, *variables(task.value)))
         held = tuple(item if isinstance(item, str | Tool) else as_tool(item) for item in tools)
         self._fill(
@@ -126,6 +130,20 @@ class PromptNode(Node):
             **data,
         )
         self._tools = tuple(item for item in held if isinstance(item, Tool))
+
+    def fields(self) -> tuple[Field, ...]:
+        """Return the fields that it writes, each with its description, also where that is learned."""
+
+        def described(field: Field) -> Field:
+            learned = self.parameters.get(f"fields/{field.name}")
+            return field.model_copy(update={"description": learned.value}) if isinstance(learned, Text) else field
+
+        return tuple(described(field) for field in self.output)
+
+    def skills(self) -> dict[str, str]:
+        """Return name → text of the skills that it knows by heart."""
+        found = {name.partition("/"): item for name, item in self.parameters.items() if isinstance(item, Text)}
+        return {name: item.value for (group, _, name), item in found.items() if group == "skills"}
 
     def choices(self, field: str) -> Choices:
         """Return the labels and definitions of one choice field."""
@@ -275,6 +293,12 @@ def _prompt_parameters(
         "examples": examples if isinstance(examples, Examples) else Examples(examples, role="worked examples"),
     }
     for name, spec in output.items() if isinstance(output, Mapping) else ():
+        if isinstance(spec, Described):
+            role = f"what {name} must hold"
+            made[f"fields/{name}"] = Text(
+                spec.description, learnable=spec.learnable, max_chars=spec.max_chars, role=role
+            )
+            spec = spec.spec
         if isinstance(spec, Choice):
             made[f"choices/{name}"] = Choices(
                 spec.labels,

@@ -21,6 +21,17 @@ _FIELD_NAME = re.compile(FIELD_NAME)
 BACKTICKED = re.compile(r"`([^`\n]+)`")
 
 
+GROUPS = ("choices", "fields", "skills")
+"""Parameters of which a node has one for each of its fields or files: their paths have one part more."""
+
+
+def owner_of(path: str) -> str:
+    """Return the node or tool that a parameter's path belongs to; inside an agent node `outer/inner`."""
+    owner = path.rpartition("/")[0]
+    above, _, group = owner.rpartition("/")
+    return above if group in GROUPS and above else owner
+
+
 class Rule(Frozen):
     """One sentence of a `Rules` parameter; it serves the labels that stand in it in backticks, else all."""
 

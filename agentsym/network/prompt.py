@@ -17,11 +17,12 @@ from agentsym.network.canonical import Frozen
 from agentsym.network.nodes import PromptNode
 from agentsym.network.parameters import Choices, Examples, Rules, Text
 from agentsym.network.records import Message
+from agentsym.network.skills import SKILL_NAME
 from agentsym.network.template import render as fill
 from agentsym.network.template import variables
 
 P = TypeVar("P", Text, Rules, Examples)
-_SECTIONS = ("Task", "Answer", "Rules", "Examples", "Input")
+_SECTIONS = ("Task", f"Skill {SKILL_NAME}", "Answer", "Rules", "Examples", "Input")
 _HEADING = re.compile(rf"^# ({'|'.join(_SECTIONS)})$", re.MULTILINE)
 _LOOKALIKE = re.compile(rf"^(\\*)(# (?:{'|'.join(_SECTIONS)}))$", re.MULTILINE)
 _ESCAPED = re.compile(rf"^\\(\\*# (?:{'|'.join(_SECTIONS)}))$", re.MULTILINE)
@@ -45,9 +46,11 @@ class ReadPrompt(Frozen):
         choices: field → its labels and definitions, in order.
         rules: the rules' texts.
         examples: the worked examples.
+        skills: name → text.
     """
 
     task: str = ""
+    skills: dict[str, str] = {}
     choices: dict[str, tuple[tuple[str, str], ...]] = {}
     rules: tuple[str, ...] = ()
     examples: tuple[ReadExample, ...] = ()
@@ -56,8 +59,8 @@ class ReadPrompt(Frozen):
 class Prompt:
     """A prompt node made ready to be asked: what is the same for every input is rendered once.
 
-    The system message holds the task, the answer's fields, the rules and the examples; the user message holds
-    the inputs that the instructions do not already show as `{{field}}`.
+    The system message holds the task, the skills, the answer's fields, the rules and the examples; the user message
+    holds the inputs that the instructions do not already show as `{{field}}`.
     """
 
     def __init__(self, node: PromptNode) -> None:
@@ -66,6 +69,7 @@ class Prompt:
         self._shown = variables(self._instructions)
         written = [field.name for field in node.output]
         self._fixed = _join(
+            *(_section(f"Skill {name}", _shielded(text)) for name, text in node.skills().items()),
             _section("Answer", _answer(node)),
             _section("Rules", "\n".join(f"- {_plain(rule.text)}" for rule in _value_of(node, "rules", Rules).value)),
             _section(
@@ -102,7 +106,7 @@ class Prompt:
         )
 
     def _system_message(self, task: str) -> Message:
-        return Message(role="system", content=_join(_section("Task", _LOOKALIKE.sub(r"\\\1\2", task)), self._fixed))
+        return Message(role="system", content=_join(_section("Task", _shielded(task)), self._fixed))
 
 
 def read_inputs(user: str) -> dict[str, Any]:
@@ -123,8 +127,10 @@ def read_system(system: str) -> ReadPrompt:
             choices[field] = (*choices.get(field, ()), (match.group(1), definition))
     rules = tuple(str(_read_value(line[2:])) for line in bodies.get("Rules", "").split("\n") if line.startswith("- "))
     examples = _read_examples(bodies.get("Examples", ""))
-    task = _ESCAPED.sub(r"\1", bodies.get("Task", ""))
-    return ReadPrompt(task=task, choices=choices, rules=rules, examples=examples)
+    task = _unshielded(bodies.get("Task", ""))
+    named = {title.removeprefix("Skill "): body for title, body in bodies.items() if title.startswith("Skill ")}
+    skills = {name: _unshielded(body) for name, body in named.items()}
+    return ReadPrompt(task=task, skills=skills, choices=choices, rules=rules, examples=examples)
 
 
 def in_order(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -138,7 +144,7 @@ def in_order(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 def _answer(node: PromptNode) -> str:
     lines = ["Answer with one JSON object that has these fields:"]
-    for field in node.output:
+    for field in node.fields():
         lines.append(f"- {field.name} ({field.type})" + (f": {_plain(field.description)}" if field.description else ""))
         choices = node.parameters.get(f"choices/{field.name}")
         if isinstance(choices, Choices):
@@ -154,6 +160,15 @@ def _value_of(node: PromptNode, name: str, kind: type[P]) -> P:
     if not isinstance(parameter, kind):
         raise NetworkError(f"{node.id}/{name} must be a {kind.__name__}, it is a {type(parameter).__name__}")
     return parameter
+
+
+def _shielded(text: str) -> str:
+    """Mark the lines of a text that look like a heading of ours."""
+    return _LOOKALIKE.sub(r"\\\1\2", text)
+
+
+def _unshielded(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
 
 
 def _section(title: str, body: str) -> str:

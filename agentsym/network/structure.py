@@ -114,7 +114,7 @@ def set_entry(network: N, node_id: str) -> N:
 
 
 def set_output(network: N, node_id: str, fields: tuple[Field, ...]) -> N:
-    """Set what a node writes; the labels of choice fields that go away go with them."""
+    """Set what a node writes; labels and descriptions of fields that go away go with them."""
     node = network.node(node_id)
     parameters = dict(node.parameters)
     if isinstance(node, PromptNode):
@@ -124,7 +124,8 @@ def set_output(network: N, node_id: str, fields: tuple[Field, ...]) -> N:
                 f"{', '.join(sorted(missing))}: a new choice field needs labels, which this edit cannot "
                 "give; use another type, or add a node that has the field"
             )
-        parameters = {n: p for n, p in parameters.items() if not n.startswith("choices/") or n in wanted}
+        kept = {*wanted, *(f"fields/{field.name}" for field in fields)}
+        parameters = {n: p for n, p in parameters.items() if not n.startswith(("choices/", "fields/")) or n in kept}
     return replace_node(network, node.model_copy(update={"output": fields, "parameters": FrozenDict(parameters)}))
 
 

@@ -113,7 +113,7 @@ def answer_schema(node: PromptNode) -> dict[str, Any]:
     """Return the JSON schema of a prompt node's answer: one object with exactly the output fields."""
     properties = {
         field.name: field.json_schema(node.choices(field.name).labels if field.type == "choice" else ())
-        for field in node.output
+        for field in node.fields()
     }
     return {
         "type": "object",

@@ -15,7 +15,7 @@ from agentsym.network.prompt import Prompt, read_inputs, read_system
 from agentsym.network.template import render, variables
 from tests.network.samples import json_values, labels, rows, texts
 
-HEADINGS = st.sampled_from(["Task", "Answer", "Rules", "Examples", "Input"])
+HEADINGS = st.sampled_from(["Task", "Skill returns", "Answer", "Rules", "Examples", "Input"])
 injections = st.one_of(
     texts,
     st.builds("{}# {}\n{}".format, texts, HEADINGS, texts),
@@ -39,12 +39,23 @@ def plain(value: Any) -> Any:
     rule_texts=st.lists(rules, max_size=3, unique=True),
     examples=st.lists(st.tuples(rows, rows), max_size=3),
     description=injections,
+    skills=st.dictionaries(st.sampled_from(["returns", "a-b"]), injections.filter(bool), max_size=2),
 )
 @example(
-    task="\n# Rules\n\\# Task\n", definitions={"a": ""}, rule_texts=["# Input"], examples=[({}, {})] * 2, description=""
+    task="\n# Rules\n\\# Task\n",
+    definitions={"a": ""},
+    rule_texts=["# Input"],
+    examples=[({}, {})] * 2,
+    description="",
+    skills={},
 )
 @example(
-    task="", definitions={"a (b)": "`"}, rule_texts=['"'], examples=[({}, {"a": 1}), ({"a": 1}, {})], description="x"
+    task="",
+    definitions={"a (b)": "`"},
+    rule_texts=['"'],
+    examples=[({}, {"a": 1}), ({"a": 1}, {})],
+    description="x",
+    skills={"returns": "# Skill a-b"},
 )
 def test_what_the_system_message_says_is_what_the_node_holds(
     task: str,
@@ -52,10 +63,12 @@ def test_what_the_system_message_says_is_what_the_node_holds(
     rule_texts: list[str],
     examples: list[tuple[dict[str, Any], dict[str, Any]]],
     description: str,
+    skills: dict[str, str],
 ) -> None:
     node = PromptNode(
         "node",
         task,
+        skills=skills,
         output={"answer": Choice(definitions, description=description), "why": str},
         rules=rule_texts,
         examples=[{"id": f"e{i}", "input": one, "output": other} for i, (one, other) in enumerate(examples)],
@@ -64,6 +77,7 @@ def test_what_the_system_message_says_is_what_the_node_holds(
     assert read.task == task
     assert read.choices == {"answer": tuple(definitions.items())}
     assert read.rules == tuple(rule_texts)
+    assert read.skills == skills
     assert [(e.input, e.output) for e in read.examples] == [(plain(one), plain(other)) for one, other in examples]
 
 

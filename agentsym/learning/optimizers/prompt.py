@@ -15,7 +15,7 @@ from agentsym.learning.optimizers import limits
 from agentsym.learning.optimizers.attempt import Answer, answered
 from agentsym.learning.protocols import Evidence, Proposal, Task, Teacher, Tried, Update
 from agentsym.network.network import Network
-from agentsym.network.parameters import Choices, Examples, Rules, Text
+from agentsym.network.parameters import Choices, Examples, Rules, Text, owner_of
 
 
 class PromptOptimizer:
@@ -48,7 +48,7 @@ class PromptOptimizer:
         pending = {
             path: Task(
                 network=network,
-                node=path.rpartition("/")[0].removesuffix("/choices"),
+                node=owner_of(path),
                 parameter=path,
                 evidence=ordered,
                 lr=lr,

@@ -27,7 +27,7 @@ from agentsym.network.edits import (
 )
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
-from agentsym.network.parameters import Code
+from agentsym.network.parameters import Code, owner_of
 
 N = TypeVar("N", bound=Network)
 SHOWN = 300  # characters of an edit's text, where it is told
@@ -107,7 +107,7 @@ def target(edit: Edit) -> str:
 
 def node_of(change: Update) -> str:
     """Return the node (or the tool) that a change is about; inside an agent node `outer/inner`."""
-    return change.parameter.rpartition("/")[0].removesuffix("/choices") or change.parameter
+    return owner_of(change.parameter) or change.parameter
 
 
 def texts(change: Update) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ def agent(network: Network) -> str:
 def node(network: Network, path: str) -> str:
     """Say what one node is for, what it reads and what it writes."""
     found, _ = node_at(network, path)
-    gives = ", ".join(_typed(field) + _about(field.description) for field in found.output)
+    written = found.fields() if isinstance(found, PromptNode) else found.output
+    gives = ", ".join(_typed(field) + _about(field.description) for field in written)
     reads = ", ".join(found.inputs) or "nothing"
     about = f"`{path}` ({found.kind} node){_about(found.description) or '.'}"
     return f"{about} It reads {reads} and writes {gives or 'nothing'}."
