@@ -90,7 +90,7 @@ class StudentDouble:
 
 
 def _field(node: str) -> str:
-    return r"(?m)^- answer \(string\)" if node == "third" else rf"(?m)^- {node}_done \(string\)"
+    return r"(?m)^JSON: answer$" if node == "third" else rf"(?m)^JSON: {node}_done$"
 
 
 class TeacherDouble:

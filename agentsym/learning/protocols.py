@@ -6,7 +6,7 @@ The trainer knows only these; a strategy is a small class behind one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from agentsym.models.protocol import Phase
 from agentsym.network.canonical import Frozen
@@ -81,6 +81,13 @@ class Blame(Frozen):
     critiques: dict[str, str] = {}
     advice: dict[str, str] = {}
     status: Literal["ok", "invalid"] = "ok"
+
+
+class FailedRun(NamedTuple):
+    """A failing run that blame is asked for, and what was done about it in vain."""
+
+    item: Evidence
+    tried: tuple[str, ...] = ()
 
 
 class Repair(Frozen):
@@ -283,6 +290,15 @@ class TraceTeacher(Protocol):
 
     async def redesign(self, redesign: Redesign) -> Sequence[Edit]:
         """Return edits of the pipeline that belong together, in one call; none means: keep it."""
+        ...
+
+
+@runtime_checkable
+class RunsTeacher(Protocol):
+    """A teacher that can judge several failing runs of one network at once, at fewer calls and tokens."""
+
+    async def blame_runs(self, network: Network, runs: Sequence[FailedRun]) -> Sequence[Blame]:
+        """Say of each run which nodes are to blame, in the order of the runs."""
         ...
 
 

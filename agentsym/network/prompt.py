@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from agentsym.errors import NetworkError
 from agentsym.network.canonical import Frozen
+from agentsym.network.fields import Field
 from agentsym.network.nodes import PromptNode
 from agentsym.network.parameters import Choices, Examples, Rules, Text
 from agentsym.network.records import Message
@@ -143,6 +144,8 @@ def in_order(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _answer(node: PromptNode) -> str:
+    if not any(field.description or field.type == "choice" for field in node.fields()):
+        return f"JSON: {', '.join(map(_named, node.output))}"  # the form says the rest
     lines = ["Answer with one JSON object that has these fields:"]
     for field in node.fields():
         lines.append(f"- {field.name} ({field.type})" + (f": {_plain(field.description)}" if field.description else ""))
@@ -153,6 +156,10 @@ def _answer(node: PromptNode) -> str:
                 for item in choices.value
             ]
     return "\n".join(lines)
+
+
+def _named(field: Field) -> str:
+    return field.name if field.type == "string" else f"{field.name} ({field.type})"
 
 
 def _value_of(node: PromptNode, name: str, kind: type[P]) -> P:

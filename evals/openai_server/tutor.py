@@ -12,6 +12,7 @@ from typing import Any
 
 from evals.openai_server import edits, judging, quotes
 from evals.openai_server.reader import schema_of
+from evals.openai_server.several import each
 
 
 def tutor(body: Mapping[str, Any]) -> str:
@@ -24,8 +25,8 @@ def tutor(body: Mapping[str, Any]) -> str:
     names, text = set(schema.get("properties", ())), quotes.asked(body)
     if "comments" in names:
         answer = judging.loss(text, scored="score" in names)
-    elif "nodes" in names:
-        answer = judging.blame(text)
+    elif names & {"nodes", "runs"}:
+        answer = each(schema, text, lambda _, request: judging.blame(request))
     elif "edits" in names:
         made = [*edits.of_one_component(schema, text), *edits.of_a_node(schema, text)]
         answer = {"analysis": "The inputs below were taken for something else.", "edits": made}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from evals.openai_server.several import each
 from evals.peers.critic import Finding, findings, said
 from evals.peers.editor import Change, changes, rewritten
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
@@ -43,8 +44,8 @@ def answer(role: str, schema: Schema, text: str, world: World) -> Any:
     Raises:
         ValueError: the request shows no prompt to edit.
     """
-    given = {"loss": _judged, "backward": _criticised, "optimizer": _edited}[role](schema, text, world)
-    return fill(schema, given)
+    say = {"loss": _judged, "backward": _criticised, "optimizer": _edited}[role]
+    return each(schema, text, lambda form, request: fill(form, say(form, request, world)))
 
 
 def _judged(schema: Schema, text: str, world: World) -> Given:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from evals.openai_server.several import each
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
 from evals.plain_english.critic import Finding, finding
 from evals.plain_english.editor import Edit, edits
@@ -34,8 +35,8 @@ def teacher(schema: Schema, text: str) -> str:
         schema: the form.
         text: all that the request says.
     """
-    given = _edited(schema, text) if asks_for(schema, "op") else _judged(schema, text)
-    return json.dumps(fill(schema, given), ensure_ascii=False)
+    say = _edited if asks_for(schema, "op") else _judged
+    return json.dumps(each(schema, text, lambda form, request: fill(form, say(form, request))), ensure_ascii=False)
 
 
 def _judged(schema: Schema, text: str) -> Given:

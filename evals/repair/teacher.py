@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evals.openai_server.several import each
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
 from evals.repair.critic import finding
 from evals.repair.edits import edit
@@ -34,7 +35,7 @@ def answer(schema: Schema, text: str, draw: str = "") -> Any:
     lesson = _lesson(text)
     if asks_for(schema, "op"):
         return {"analysis": "The failures have a cause in common.", "edits": _edits(lesson, schema, text, draw)}
-    return fill(schema, _criticised(lesson, schema, text))
+    return each(schema, text, lambda form, request: fill(form, _criticised(lesson, form, request)))
 
 
 def _lesson(text: str) -> Lesson:

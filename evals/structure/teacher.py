@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from evals.openai_server.several import each
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
 from evals.repair.edits import edit
 from evals.repair.reading import Failure, failures, paths_to_edit, step_asked_for
@@ -37,7 +38,7 @@ def answer(schema: Schema, text: str, draw: str = "") -> Any:
         is_move = _PIPELINE.search(text) is not None
         edits = _move(schema, text, draw) if is_move else _advice(schema, text, draw)
         return {"analysis": "The failures have a cause in common.", "edits": edits}
-    return fill(schema, _criticised(schema, text))
+    return each(schema, text, lambda form, request: fill(form, _criticised(form, request)))
 
 
 def known(text: str) -> list[Move]:

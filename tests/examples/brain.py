@@ -14,6 +14,7 @@ from typing import Any
 
 from evals.openai_server import quotes
 from evals.openai_server.quotes import Visit
+from evals.openai_server.several import each
 
 TEACHER = "gpt-4o"
 SIGNS = re.compile(r"\n- (\w+): (.+)")
@@ -27,7 +28,8 @@ def brain(body: Mapping[str, Any]) -> str:
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
     names = set(schema.get("properties", ()))
     if body["model"] == TEACHER:
-        return json.dumps(teach(names, quotes.asked(body)))
+        answer = each(schema, quotes.asked(body), lambda form, text: teach(set(form["properties"]), text))
+        return json.dumps(answer)
     prompt, asked = (message["content"] for message in body["messages"])
     return json.dumps({"shelf": route(prompt, asked)}) if "shelf" in names else write(prompt, asked)
 

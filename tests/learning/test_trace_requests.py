@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
 
 from agentsym.errors import OutputError
-from agentsym.learning.protocols import Evidence, Redesign, Repair, Row
+from agentsym.learning.protocols import Evidence, FailedRun, Redesign, Repair, Row
 from agentsym.learning.teacher import trace
+from agentsym.learning.teacher.prompt_files import SHIPPED
 from agentsym.models.doubles import MALFORMED, Rule, ScriptedModel
 from agentsym.network.edits import AddItem, AddNode, SetParameter
 from agentsym.network.fields import Choice, Field
@@ -143,6 +145,77 @@ async def test_only_nodes_that_ran_can_be_blamed_and_without_a_legal_answer_nobo
     assert (await teacher_of(model).blame(DESK, RUN, LOSS)).shares == {"sort": 1.0}
     found = await teacher_of(ScriptedModel([MALFORMED])).blame(DESK, RUN, LOSS)
     assert found.status == "invalid" and not found.shares
+
+
+# --- blame of several runs
+
+
+def failed(row: str, *tried: str, run: Trajectory = RUN) -> FailedRun:
+    return FailedRun(item(run, LOSS.model_copy(update={"example_id": row, "requirement": f"COMMENT {row}"})), tried)
+
+
+def of_runs(*runs: tuple[int, str, float]) -> str:
+    """Return an answer about several runs: number, node, share."""
+    told = [{"run": at, "nodes": [{"node": n, "blame": b, "critique": f"of run {at}"}]} for at, n, b in runs]
+    return json.dumps({"runs": told})
+
+
+async def test_a_few_runs_are_judged_in_one_call_that_shows_the_components_once() -> None:
+    model = ScriptedModel([of_runs((2, "sort", 1.0), (1, "read", 0.5), (3, "read", 1.0))])
+    runs = [failed("r1"), failed("r2", "a rule, in vain"), failed("r3")]
+    found = await teacher_of(model).blame_runs(DESK, runs)
+    assert [(blame.example_id, blame.shares) for blame in found] == [
+        ("r1", {"read": 0.5}),
+        ("r2", {"sort": 1.0}),
+        ("r3", {"read": 1.0}),
+    ]
+    assert found[1].critiques == {"sort": "of run 2"}
+    (call,) = model.calls
+    said = call.messages[1].content
+    assert said.count("Note the fact.") == 1 and [f"# Run {at}" in said for at in (1, 2, 3, 4)] == [True] * 3 + [False]
+    assert [f"COMMENT r{at}" in said for at in (1, 2, 3)] == [True] * 3
+    assert said.index("# Run 2") < said.index("a rule, in vain") < said.index("# Run 3")
+
+
+async def test_more_runs_than_one_call_takes_and_long_ones_are_parted() -> None:
+    def answer(request: Any) -> str:
+        number = request.messages[1].content.count("# Run ")
+        return of_runs(*((at, "sort", 1.0) for at in range(1, number + 1))) if number else shares(("sort", 1.0, "one"))
+
+    model = ScriptedModel([Rule(answer)])
+    found = await teacher_of(model, blamed_at_once=2).blame_runs(DESK, [failed(f"r{at}") for at in range(5)])
+    assert [blame.example_id for blame in found] == [f"r{at}" for at in range(5)] and len(model.calls) == 3
+    long = RUN.model_copy(update={"inputs": {"ticket": "cold " * 250}})
+    runs = [failed("r1", run=long), failed("r2", run=long.model_copy(update={"steps": STEPS * 40})), failed("r3")]
+    assert [[run.item.row.id for run in part] for part in trace.portions(runs, 4)] == [["r1"], ["r2"], ["r3"]]
+
+
+async def test_a_run_that_an_answer_leaves_out_is_asked_about_by_itself() -> None:
+    model = ScriptedModel([Rule(of_runs((1, "sort", 1.0), (1, "read", 1.0)), times=1), shares(("read", 0.7, "alone"))])
+    found = await teacher_of(model).blame_runs(DESK, [failed("r1"), failed("r2")])
+    assert [blame.shares for blame in found] == [{"sort": 1.0}, {"read": 0.7}] and len(model.calls) == 2
+
+
+async def test_runs_are_asked_about_one_by_one_where_no_answer_about_all_of_them_is_legal() -> None:
+    model = ScriptedModel([Rule(MALFORMED, times=2), shares(("read", 0.7, "alone"))])
+    found = await teacher_of(model).blame_runs(DESK, [failed("r1"), failed("r2")])
+    assert [blame.shares for blame in found] == [{"read": 0.7}] * 2 and len(model.calls) == 4
+
+
+async def test_a_node_that_did_not_run_in_a_run_is_not_blamed_for_it() -> None:
+    short = RUN.model_copy(update={"steps": STEPS[:1]})
+    model = ScriptedModel([of_runs((1, "sort", 1.0), (2, "sort", 1.0))])
+    found = await teacher_of(model).blame_runs(DESK, [failed("r1", run=short), failed("r2")])
+    assert [blame.shares for blame in found] == [{}, {"sort": 1.0}]
+
+
+async def test_prompts_of_older_days_without_a_request_for_several_runs_ask_for_each(tmp_path: Any) -> None:
+    for file in SHIPPED.glob("*.md"):
+        if file.stem != "blame_runs":
+            shutil.copy(file, tmp_path)
+    model = ScriptedModel([shares(("sort", 1.0, "one"))])
+    found = await teacher_of(model, prompts=tmp_path).blame_runs(DESK, [failed("r1"), failed("r2")])
+    assert [blame.shares for blame in found] == [{"sort": 1.0}] * 2 and len(model.calls) == 2
 
 
 # --- mend

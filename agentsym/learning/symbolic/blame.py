@@ -1,4 +1,4 @@
-"""Who is to blame for a failing run: one call on the whole run, or one of the cheaper and the costlier ways.
+"""Who is to blame for failing runs: calls on whole runs, or one of the cheaper and the costlier ways.
 
 Each way answers with the same record, so the rest of the algorithm does not know which one is in use.
 """
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from agentsym.errors import ModelError, Unavailable
 from agentsym.learning.backward import backward, together
-from agentsym.learning.protocols import Blame, Evidence, Teacher, TraceTeacher
+from agentsym.learning.protocols import Blame, Evidence, FailedRun, RunsTeacher, Teacher, TraceTeacher
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
@@ -23,26 +23,31 @@ class Blames(Frozen):
 
 
 class Blamer(Protocol):
-    """Says for one failing run which nodes are to blame."""
+    """Says for failing runs which nodes are to blame."""
 
-    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
-        """Blame the nodes of one run; `tried`: what was done about it in vain, `turn` counts the steps."""
+    async def blame(self, network: Network, runs: Sequence[FailedRun], turn: int) -> tuple[Blame, ...]:
+        """Blame the nodes of each run, in the order of the runs; `turn` counts the steps."""
         ...
 
 
 class TraceBlame:
-    """One call of the teacher on the whole run."""
+    """Calls of the teacher on whole runs: on several at once where it can, else one for each."""
 
     def __init__(self, teacher: TraceTeacher) -> None:
         self._teacher = teacher
 
-    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
+    async def blame(self, network: Network, runs: Sequence[FailedRun], turn: int) -> tuple[Blame, ...]:
+        if isinstance(self._teacher, RunsTeacher):
+            return tuple(await self._teacher.blame_runs(network, runs))
+        return tuple(await together([self._one(network, run) for run in runs]))
+
+    async def _one(self, network: Network, run: FailedRun) -> Blame:
         try:
-            return await self._teacher.blame(network, item.trajectory, item.loss, tried)
+            return await self._teacher.blame(network, run.item.trajectory, run.item.loss, run.tried)
         except Unavailable:
             raise
         except ModelError as error:
-            return Blame(example_id=item.row.id, critiques={"": str(error)}, status="invalid")
+            return Blame(example_id=run.item.row.id, critiques={"": str(error)}, status="invalid")
 
 
 class NodeBlame:
@@ -51,7 +56,10 @@ class NodeBlame:
     def __init__(self, teacher: Teacher, lr: float) -> None:
         self._teacher, self._lr = teacher, lr
 
-    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
+    async def blame(self, network: Network, runs: Sequence[FailedRun], turn: int) -> tuple[Blame, ...]:
+        return tuple(await together([self._one(network, run.item) for run in runs]))
+
+    async def _one(self, network: Network, item: Evidence) -> Blame:
         gradients = await backward(self._teacher, network, item.trajectory, item.loss, lr=self._lr)
         shares: dict[str, float] = {}
         critiques: dict[str, str] = {}
@@ -69,17 +77,18 @@ class NodeBlame:
 class LastBlame:
     """No call: the last node that ran is to blame, and the loss is the critique."""
 
-    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
-        nodes = [step.node for step in item.trajectory.steps]
-        return _wholly(item, nodes[-1:])
+    async def blame(self, network: Network, runs: Sequence[FailedRun], turn: int) -> tuple[Blame, ...]:
+        return tuple(_wholly(run.item, _nodes(run.item)[-1:]) for run in runs)
 
 
 class TurnBlame:
     """No call: the nodes take turns."""
 
-    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
-        nodes = list(dict.fromkeys(step.node for step in item.trajectory.steps))
-        return _wholly(item, nodes[turn % len(nodes) :][:1] if nodes else [])
+    async def blame(self, network: Network, runs: Sequence[FailedRun], turn: int) -> tuple[Blame, ...]:
+        def next_of(nodes: Sequence[str]) -> Sequence[str]:
+            return nodes[turn % len(nodes) :][:1] if nodes else ()
+
+        return tuple(_wholly(run.item, next_of(list(dict.fromkeys(_nodes(run.item))))) for run in runs)
 
 
 class ShuffledBlame:
@@ -88,18 +97,9 @@ class ShuffledBlame:
     def __init__(self, inner: Blamer) -> None:
         self._inner = inner
 
-    async def blame(self, network: Network, item: Evidence, tried: Sequence[str], turn: int) -> Blame:
-        found = await self._inner.blame(network, item, tried, turn)
-        nodes = list(dict.fromkeys(step.node for step in item.trajectory.steps))
-        if len(nodes) < 2:
-            return found
-        next_to = dict(zip(nodes, (*nodes[1:], nodes[0]), strict=True))
-        return found.model_copy(
-            update={
-                "shares": {next_to.get(node, node): share for node, share in found.shares.items()},
-                "critiques": {next_to.get(node, node): text for node, text in found.critiques.items()},
-            }
-        )
+    async def blame(self, network: Network, runs: Sequence[FailedRun], turn: int) -> tuple[Blame, ...]:
+        found = await self._inner.blame(network, runs, turn)
+        return tuple(_shuffled(blame, run.item) for blame, run in zip(found, runs, strict=True))
 
 
 def blamer(recipe: Recipe, teacher: Teacher, lr: float) -> Blamer:
@@ -113,12 +113,21 @@ def blamer(recipe: Recipe, teacher: Teacher, lr: float) -> Blamer:
     return ShuffledBlame(asking) if recipe.blame == "shuffled" else asking
 
 
-async def blamed(
-    way: Blamer, network: Network, runs: Sequence[Evidence], tried: Sequence[Sequence[str]], turn: int
-) -> Blames:
-    """Blame all failing runs of a step, side by side; `tried`: what was done about each in vain."""
-    asked = [way.blame(network, item, own, turn) for item, own in zip(runs, tried, strict=True)]
-    return Blames(runs=tuple(await together(asked)))
+def _shuffled(blame: Blame, item: Evidence) -> Blame:
+    nodes = list(dict.fromkeys(_nodes(item)))
+    if len(nodes) < 2:
+        return blame
+    next_to = dict(zip(nodes, (*nodes[1:], nodes[0]), strict=True))
+    return blame.model_copy(
+        update={
+            "shares": {next_to.get(node, node): share for node, share in blame.shares.items()},
+            "critiques": {next_to.get(node, node): text for node, text in blame.critiques.items()},
+        }
+    )
+
+
+def _nodes(item: Evidence) -> list[str]:
+    return [step.node for step in item.trajectory.steps]
 
 
 def _wholly(item: Evidence, nodes: Sequence[str]) -> Blame:

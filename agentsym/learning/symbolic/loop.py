@@ -13,10 +13,10 @@ from agentsym.learning.estimate import calls_per_example
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.merge import shorten
-from agentsym.learning.protocols import Evidence, Proposal, Scores, Trial, Update
+from agentsym.learning.protocols import Evidence, FailedRun, Proposal, Scores, Trial, Update
 from agentsym.learning.symbolic.alternatives import other_settings
 from agentsym.learning.symbolic.attempts import attempted, taken_back
-from agentsym.learning.symbolic.blame import Blames, blamed, blamer
+from agentsym.learning.symbolic.blame import Blames, blamer
 from agentsym.learning.symbolic.changes import applied, node_of, texts
 from agentsym.learning.symbolic.crossover import crossed, pairs
 from agentsym.learning.symbolic.groups import Group, chosen, is_failing
@@ -145,7 +145,8 @@ class SymbolicAlgorithm(Generic[N]):
         self, state: SymbolicState, base: N, items: Sequence[Evidence], groups: Sequence[Group]
     ) -> Blames:
         tried = [tuple(map(str, state.attempts.get(group.key, ()))) for group in groups]
-        return await blamed(self._blamer, base, items, tried, state.step - 1)
+        runs = [FailedRun(item, own) for item, own in zip(items, tried, strict=True)]
+        return Blames(runs=await self._blamer.blame(base, runs, state.step - 1))
 
     # --- proposing and trying
 

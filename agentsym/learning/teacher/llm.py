@@ -12,7 +12,7 @@ from typing import Any
 from agentsym.errors import ModelError, NetworkError, Unavailable
 from agentsym.learning.backward import learnable_at, parents_of, together
 from agentsym.learning.loss import from_ten
-from agentsym.learning.protocols import Blame, Redesign, Repair, Row, Task, Verdict
+from agentsym.learning.protocols import Blame, FailedRun, Redesign, Repair, Row, Task, Verdict
 from agentsym.learning.tasks import PipelineTask, ToolDecision, ToolTask
 from agentsym.learning.teacher import pipeline_requests, tool_requests, trace, views
 from agentsym.learning.teacher.operations import edits_of, move_form, structure_form
@@ -23,6 +23,7 @@ from agentsym.learning.teacher.replies import (
     LossReply,
     ScoredLossReply,
     blame_form,
+    blames_form,
     edit_of,
     edits_form,
     gradient_form,
@@ -52,6 +53,7 @@ class LLMTeacher:
         judge: what to look for when a run is judged (a rubric), in the user's words.
         demonstrations: worked judgements that replace those of the loss prompt, as Markdown.
         student: name of the model that runs the prompts; whoever writes for the embedded one is told how it reads.
+        blamed_at_once: failing runs that one call judges at most; long runs are judged by themselves.
         prompts: a folder like the shipped `prompts`; None: the model's own where it has them (a recording has those
             that it was made with), else the shipped ones.
     """
@@ -68,6 +70,7 @@ class LLMTeacher:
         judge: str = "",
         demonstrations: str | None = None,
         student: str = "",
+        blamed_at_once: int = 4,
         prompts: Path | None = None,
     ) -> None:
         self.model = model
@@ -79,6 +82,7 @@ class LLMTeacher:
         self.judge = judge
         self.demonstrations = demonstrations
         self.student = student
+        self.blamed_at_once = blamed_at_once
         self.prompts = prompts_of(model) if prompts is None else prompts
 
     @property
@@ -215,15 +219,45 @@ class LLMTeacher:
         except ModelError as error:
             return Blame(example_id=loss.example_id, critiques={"": str(error)}, status="invalid")
         reply: Any = answer.value
-        found: dict[str, tuple[float, str]] = {}
-        for item in reply.nodes:
-            if item.blame > found.get(item.node, (0.0, ""))[0]:
-                found[item.node] = item.blame, item.critique
-        return Blame(
-            example_id=loss.example_id,
-            shares={node: share for node, (share, _) in found.items()},
-            critiques={node: critique for node, (_, critique) in found.items() if critique},
+        return _blame(loss.example_id, reply.nodes)
+
+    async def blame_runs(self, network: Network, runs: Sequence[FailedRun]) -> Sequence[Blame]:
+        """Say of each failing run which nodes are to blame, a few runs in one call.
+
+        A run that an answer leaves out, or whose answer is not legal, is asked about by itself.
+        """
+        parts = trace.portions(runs, self.blamed_at_once, prompts=self.prompts)
+        return [blame for part in await together([self._portion(network, part) for part in parts]) for blame in part]
+
+    async def _portion(self, network: Network, runs: Sequence[FailedRun]) -> Sequence[Blame]:
+        """Ask about runs that fit into one request."""
+        found = await self._together(network, runs) if len(runs) > 1 else {}
+
+        async def of(at: int, run: FailedRun) -> Blame:
+            return found.get(at) or await self.blame(network, run.item.trajectory, run.item.loss, run.tried)
+
+        return await together([of(at, run) for at, run in enumerate(runs)])
+
+    async def _together(self, network: Network, runs: Sequence[FailedRun]) -> dict[int, Blame]:
+        """Return place → blame, of the runs that one answer is about."""
+        nodes = list(dict.fromkeys(step.node for run in runs for step in run.item.trajectory.steps))
+        form = blames_form(nodes, len(runs))
+        request = _request(
+            trace.blame_runs_messages(network, runs, prompts=self.prompts), form, self.temperature_gradient
         )
+        try:
+            answer = await ask(self.door, self.model, request, parse_model(form), phase="backward", retries=1)
+        except Unavailable:
+            raise
+        except ModelError:
+            return {}
+        reply: Any = answer.value
+        found: dict[int, Blame] = {}
+        for each in reply.runs:
+            item = runs[each.run - 1].item
+            ran = {step.node for step in item.trajectory.steps}
+            found.setdefault(each.run - 1, _blame(item.row.id, [one for one in each.nodes if one.node in ran]))
+        return found
 
     async def mend(self, repair: Repair) -> Sequence[Edit]:
         """Write the edits of one node, in exactly one call; who asks again puts the error into `repair.errors`.
@@ -281,6 +315,19 @@ class LLMTeacher:
 
         answer = await ask(self.door, self.model, request, parse, phase="optimizer", node=node, retries=0)
         return answer.value
+
+
+def _blame(example_id: str, nodes: Sequence[Any]) -> Blame:
+    """Make the blame of a run from an answer's nodes; of two judgements of one node the harder counts."""
+    found: dict[str, tuple[float, str]] = {}
+    for item in nodes:
+        if item.blame > found.get(item.node, (0.0, ""))[0]:
+            found[item.node] = item.blame, item.critique
+    return Blame(
+        example_id=example_id,
+        shares={node: share for node, (share, _) in found.items()},
+        critiques={node: critique for node, (_, critique) in found.items() if critique},
+    )
 
 
 def _request(messages: tuple[Message, ...], form: Form, temperature: float) -> Request:

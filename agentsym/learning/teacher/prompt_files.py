@@ -46,6 +46,11 @@ def blocks(name: str, prompts: Path | None = None) -> Mapping[str, str]:
     return _read((SHIPPED if prompts is None else prompts) / f"{name}.md")
 
 
+def has(name: str, prompts: Path | None = None) -> bool:
+    """Say whether a folder has a prompt file: one that was copied or recorded in older days may lack it."""
+    return (SHIPPED if prompts is None else prompts).joinpath(f"{name}.md").is_file()
+
+
 @cache
 def _read(file: Path) -> Mapping[str, str]:
     try:

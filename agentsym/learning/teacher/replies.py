@@ -94,9 +94,20 @@ def gradient_form(parameters: Sequence[str], parents: Mapping[int, str]) -> Form
 
 def blame_form(nodes: Sequence[str]) -> Form:
     """Return the form of the blame for a run of these nodes."""
-    share: Any = Annotated[float, Bounded(ge=0.0, le=1.0)]
-    one: Any = make_form("NodeBlame", Frozen, node=one_of(nodes), blame=share, critique=str)
+    one: Any = _node_blame(nodes)
     return make_form("BlameReply", Frozen, nodes=(tuple[one, ...], ...))
+
+
+def blames_form(nodes: Sequence[str], runs: int) -> Form:
+    """Return the form of the blame for so many runs of these nodes, which are numbered from 1."""
+    blame: Any = _node_blame(nodes)
+    one: Any = make_form("RunBlame", Frozen, run=Annotated[int, Bounded(ge=1, le=runs)], nodes=(tuple[blame, ...], ...))
+    return make_form("BlamesReply", Frozen, runs=(tuple[one, ...], ...))
+
+
+def _node_blame(nodes: Sequence[str]) -> Any:
+    share: Any = Annotated[float, Bounded(ge=0.0, le=1.0)]
+    return make_form("NodeBlame", Frozen, node=one_of(nodes), blame=share, critique=str)
 
 
 def edits_form(node: AnyNode, parameter: Parameter) -> Form:

@@ -13,10 +13,10 @@ from typing import Any
 
 from agentsym.errors import UsageError
 from agentsym.learning.merge import shorten
-from agentsym.learning.protocols import Redesign, Repair
+from agentsym.learning.protocols import FailedRun, Redesign, Repair
 from agentsym.learning.teacher import views
 from agentsym.learning.teacher.operations import described, move_form, node_edits_form
-from agentsym.learning.teacher.prompt_files import blocks
+from agentsym.learning.teacher.prompt_files import blocks, has
 from agentsym.learning.teacher.readers import PromptReader
 from agentsym.learning.teacher.replies import Form
 from agentsym.learning.teacher.requests import listed, messages, section
@@ -54,6 +54,55 @@ def blame_messages(
         "tried": section(parts, "tried", listed("tried", tried)),
     }
     return messages(parts, values)
+
+
+def blame_runs_messages(
+    network: Network, runs: Sequence[FailedRun], *, prompts: Path | None = None
+) -> tuple[Message, ...]:
+    """Render the request for the blame of several runs, as `blame_messages` does of one."""
+    parts = blocks("blame_runs", prompts)
+    ran = dict.fromkeys(step.node for run in runs for step in run.item.trajectory.steps)
+    tools = "\n\n".join(text for node in ran if (text := views.tools(network, node)))
+    shown = [
+        render(
+            parts["run"],
+            {
+                "number": str(number),
+                "run": views.quoted("run", _run(run.item.trajectory)),
+                "score": f"{run.item.loss.score:.2g}",
+                "judgement": views.quoted("judgement", _judgement(run.item.loss)),
+                "tried": section(parts, "tried", listed("tried", run.tried)),
+            },
+        )
+        for number, run in enumerate(runs, 1)
+    ]
+    values = {
+        "data": parts["data"],
+        "agent": views.agent(network),
+        "components": _components(network, [path for node in ran for path in _paths(network, node)], ()),
+        "tools": section(parts, "tools", tools),
+        "runs": "\n\n".join(shown),
+    }
+    return messages(parts, values)
+
+
+def portions(runs: Sequence[FailedRun], most: int, *, prompts: Path | None = None) -> list[Sequence[FailedRun]]:
+    """Part runs into those that one request asks about: at most so many, and together no longer than one may be.
+
+    Where the prompts have no request for several, each run is by itself.
+    """
+    if not has("blame_runs", prompts):
+        return [[run] for run in runs]
+    parts: list[list[FailedRun]] = []
+    room = 0
+    for run in runs:
+        length = len(_run(run.item.trajectory)) + len(_judgement(run.item.loss))
+        if not parts or len(parts[-1]) >= most or length > room:
+            parts.append([])
+            room = RUN_CHARS
+        parts[-1].append(run)
+        room -= length
+    return list(parts)
 
 
 def mend_form(repair: Repair, *, student: str, prompts: Path | None = None) -> Form | None:
