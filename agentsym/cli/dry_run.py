@@ -53,6 +53,26 @@ def show_plan(plan: Plan, found: Found, caps: Caps, record: Path | None, as_json
 
 
 def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
+    return {
+        "agent": trainer.agent.name,
+        "version": trainer.agent.version,
+        "nodes": [node.id for node in trainer.agent.nodes],
+        "rows": {name: len(held) for name, held in trainer.sets.all()},
+        "student": plan.student,
+        "teacher": plan.teacher,
+        "metric": plan.metric,
+        "optimizer": plan.optimizer,
+        "gate": plan.gate or type(trainer.parts.gate).__name__.removesuffix("Gate").lower(),
+        "steps": trainer.settings.steps,
+        "settings": trainer.settings.model_dump(mode="json"),
+        **estimated(trainer),
+        "caps": caps._asdict(),
+        "out": str(plan.destination("ID")),
+    }
+
+
+def estimated(trainer: Trainer[Any]) -> dict[str, Any]:
+    """Return how many rows a step runs, and the calls, tokens and dollars that a run is expected to take."""
     from agentsym.learning.estimate import estimate_calls, estimate_symbolic_calls, estimate_usage
     from agentsym.learning.symbolic.recipe import Recipe
 
@@ -79,26 +99,13 @@ def _document(plan: Plan, trainer: Trainer[Any], caps: Caps) -> dict[str, Any]:
     combined = isinstance(parts.optimizer, Recipe)
     usage = _priced(trainer, estimate_usage(trainer.agent, train, batch, calls, judged=judged, combined=combined))
     return {
-        "agent": trainer.agent.name,
-        "version": trainer.agent.version,
-        "nodes": [node.id for node in trainer.agent.nodes],
-        "rows": rows,
-        "student": plan.student,
-        "teacher": plan.teacher,
-        "metric": plan.metric,
-        "optimizer": plan.optimizer,
-        "gate": plan.gate or type(parts.gate).__name__.removesuffix("Gate").lower(),
-        "steps": trainer.settings.steps,
         "batch": batch,
-        "settings": trainer.settings.model_dump(mode="json"),
         "calls": calls,
         "calls_in_all": sum(calls.values()),
-        "calls_are": "about" if isinstance(parts.optimizer, Recipe) else "at most",
+        "calls_are": "about" if combined else "at most",
         "tokens": {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens},
         "tokens_in_all": usage.tokens,
         "usd": usage.usd,
-        "caps": caps._asdict(),
-        "out": str(plan.destination("ID")),
     }
 
 

@@ -243,15 +243,24 @@ def exact_match(wanted: Any, given: Any) -> float:
 
 
 def f1(wanted: Any, given: Any) -> float:
-    """Return the F1 of the words that two texts share, as HotPotQA does: 2PR / (P + R) on multisets of words.
+    """Return the F1 of the words that two texts share, as HotPotQA does (`word_f1`).
 
-    Yes, no and noanswer are right or wrong, with nothing between, and so are numbers. An exact match is 1.
+    Numbers are right or wrong, with nothing between, and what `exact_match` takes for the same is 1.
     """
     if exact_match(wanted, given):
         return 1.0
     if wanted is None or given is None or None not in (_number(as_text(wanted)), _number(as_text(given))):
         return 0.0
-    left, right = normalise(as_text(wanted)), normalise(as_text(given))
+    return word_f1(as_text(wanted), as_text(given))
+
+
+def word_f1(wanted: str, given: str) -> float:
+    """Return HotPotQA's own F1 of two texts, with none of the cases in which `f1` is stricter or more lenient.
+
+    2PR / (P + R) on the multisets of normalised words; 0 where either is yes, no or noanswer and the other is not, and
+    where they share no word, so an empty answer is always 0.
+    """
+    left, right = normalise(wanted), normalise(given)
     if left != right and (left in CLOSED_ANSWERS or right in CLOSED_ANSWERS):
         return 0.0
     gold, words = left.split(), right.split()

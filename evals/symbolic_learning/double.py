@@ -1,0 +1,62 @@
+"""The scripted model: doubles of student and teacher behind a real server, for runs that nobody pays for.
+
+They answer from the request alone. The teacher blames every node alike and draws one of a few sentences, of which some
+help, by the hash of its request; so a run shows that everything works, and nothing about language models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from evals.openai_server import Server
+from evals.peers.forms import Given, Schema, asks_for, fill, offered
+from evals.repair.brain import Brain
+from evals.repair.edits import edit
+from evals.repair.reading import failures, paths_to_edit
+from evals.repair.rewrites import drawn
+from evals.symbolic_learning.task import Task
+
+STUDENT, TEACHER = "openai/student", "openai/teacher"
+NOTE = "scripted model: proves the plumbing, says nothing about quality"
+_ADD = ("add_rule", "add", "add_item")
+
+
+def server(task: Task) -> Server:
+    """Return the server that answers for both."""
+    return Server(Brain(task.student, partial(teacher, task.rules)))
+
+
+def teacher(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, draw: str = "") -> Any:
+    """Fill a form of the teacher's.
+
+    Args:
+        rules: node → what may be told to it.
+        schema: the form.
+        text: all that the request says.
+        draw: tells apart independent answers to the same request.
+    """
+    shown = failures(text)
+    if asks_for(schema, "op"):
+        made = [_told(rules, schema, text, path, draw) for path in paths_to_edit(schema, text)] if shown else []
+        return {"analysis": "It may be this.", "edits": [found for found in made if found]}
+    if not shown:
+        return fill(schema, Given("Nothing is wrong.", {"satisfied": True, "requirement_for_last": "", "score": 10}))
+    reason = "The output is not what was wanted."
+    values = {"satisfied": False, "score": 0, "requirement_for_last": reason, "requirement_for_previous": reason}
+    paths = [path for path in offered(schema, "parameter") if path.endswith("/rules")]
+    advice = [Given(reason, {"parameter": path, "severity": 2}) for path in paths]
+    blamed = {node: Given(reason, {"node": node, "blame": 1.0}) for node in rules}
+    return fill(schema, Given(reason, values, blamed, advice))
+
+
+def _told(
+    rules: Mapping[str, Sequence[str]], schema: Schema, text: str, path: str, draw: str
+) -> dict[str, Any] | None:
+    """Return an edit that adds a sentence which the request does not show; None where there is none left."""
+    node, _, component = path.partition("/")
+    left = [rule for rule in rules.get(node, ()) if rule not in text]
+    if component != "rules" or not left:
+        return None
+    return edit(schema, _ADD, {"path": path, "text": drawn(left, text), "why": "It may be this."})
