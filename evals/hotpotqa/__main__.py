@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from agentsym.learning.metrics import load_metric
 from evals.hotpotqa.agent import agent
 from evals.hotpotqa.score import figures, hotpotqa
 from evals.hotpotqa.scripted import RULES, answer
-from agentsym.learning.metrics import load_metric
 from evals.symbolic_learning.command import command
 from evals.symbolic_learning.task import Task
 
@@ -33,8 +33,8 @@ TASK = Task(
     },
     caveats=(
         "The questions come without passages, so what is measured is what the student remembers and how it answers.",
-        "The paper tests on 100 hard questions and tells neither its training rows nor seeds; here the questions of one "
-        "file are parted by a seeded hash, so none of those that are tested was learned from.",
+        "The paper tests on 100 hard questions and tells neither its training rows nor seeds; here the questions of "
+        "one file are parted by a seeded hash, so none of those that are tested was learned from.",
     ),
     student=answer,
     rules=RULES,

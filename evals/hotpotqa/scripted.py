@@ -36,7 +36,7 @@ def answer(messages: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> dict
     said = _SAID.match(str(given.get("notes", "")))
     bare = said[1] if said else guess(str(given.get("question", "")))
     short = any("only the answer" in rule.casefold() for rule in rules)
-    return {name: bare if short else f"I would say that the answer is {bare}, as far as I can tell" for name in fields}
+    return dict.fromkeys(fields, bare if short else f"I would say that the answer is {bare}, as far as I can tell")
 
 
 def guess(question: str) -> str:

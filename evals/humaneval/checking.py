@@ -36,7 +36,9 @@ def checked(options: argparse.Namespace, problems: Sequence[Problem]) -> int | N
     else:
         for name, counted in found.items():
             print(f"{name:10} {counted['passed']:4} of {len(problems)} pass, {counted['seconds']:.1f} s")
-            print(*(f"  {task}: {why}" for task, why in counted["failures"].items() if name != "empty"), sep="\n", end="")
+            for task, why in counted["failures"].items():
+                if name != "empty":
+                    print(f"  {task}: {why}")
     return int(not right)
 
 

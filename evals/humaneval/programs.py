@@ -16,7 +16,7 @@ from agentsym.runtime.sandbox.protocol import LearnedCodeError, Limits
 from evals.symbolic_learning.task import Problem
 
 LIMITS = Limits(cpu_s=10.0, memory_mb=1024)
-TIMEOUT_S = 30.0  # of the clock: the processor's own limit comes first, unless the program sleeps or the machine is full
+TIMEOUT_S = 30.0  # of the clock; the limit on the processor comes first, unless a program sleeps
 _FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _VERDICT, _PASSED = "agentsym_verdict", "passed"
 
@@ -29,7 +29,7 @@ class Ran(NamedTuple):
 
 
 def unfenced(completion: str, entry_point: str) -> str:
-    """Return the code of a completion: the fenced block that defines the function, else the first one, else all of it."""
+    """Return the code of a completion: the fenced block that defines the function, else the first one, else all."""
     blocks = [found[1] for found in _FENCED.findall(completion)]
     defining = re.compile(rf"^[ \t]*(?:async )?def {re.escape(entry_point)}\b", re.MULTILINE)
     return next((block for block in blocks if defining.search(block)), blocks[0] if blocks else completion)
@@ -49,9 +49,7 @@ async def run(problem: Problem, completion: str, *, limits: Limits = LIMITS, tim
         SandboxError: this machine has no sandbox.
     """
     try:
-        said = await find_sandbox().call(
-            program(problem, completion), _VERDICT, {}, timeout_s=timeout_s, limits=limits
-        )
+        said = await find_sandbox().call(program(problem, completion), _VERDICT, {}, timeout_s=timeout_s, limits=limits)
     except LearnedCodeError as error:
         return Ran(False, str(error))
     return Ran(True) if said == _PASSED else Ran(False, "the tests did not come to their end")

@@ -15,13 +15,25 @@ from agentsym.cli.screen import guarded
 from agentsym.errors import UsageError
 from agentsym.learning.parts import OPTIMIZERS
 from evals.symbolic_learning.data import VARIABLE, part, read
-from evals.symbolic_learning.double import STUDENT, TEACHER
+from evals.symbolic_learning.double import SCRIPTED
 from evals.symbolic_learning.report import show, show_plan
 from evals.symbolic_learning.run import Plan, begun_with, learn, planned
 from evals.symbolic_learning.task import Problem, Task
 
 Instead = Callable[[argparse.Namespace, Sequence[Problem]], int | None]
-_DECIDED = ("student", "teacher", "optimizer", "gate", "steps", "batch", "patience", "split", "seed", "samples", "repeats")
+_DECIDED = (
+    "student",
+    "teacher",
+    "optimizer",
+    "gate",
+    "steps",
+    "batch",
+    "patience",
+    "split",
+    "seed",
+    "samples",
+    "repeats",
+)
 """What a run is begun with, and a resumed one takes from there."""
 
 
@@ -79,10 +91,10 @@ def _plan(options: argparse.Namespace, task: Task) -> Plan:
     if missing := [name for name, model in models.items() if not model]:
         if len(missing) == 1:
             raise UsageError(f"name the {missing[0]} too, with --{missing[0]}; without both a scripted model answers")
-        models = {"student": STUDENT, "teacher": TEACHER}
-    return Plan.model_validate(
-        {"split": next(iter(task.files)), **given, **models, "eval": task.name, "is_scripted": bool(missing)}
-    )
+        models = {"student": SCRIPTED, "teacher": SCRIPTED}
+    if SCRIPTED in models.values() and len(set(models.values())) > 1:
+        raise UsageError(f"{SCRIPTED} is student and teacher together; leave out both flags, or name two other models")
+    return Plan.model_validate({"split": next(iter(task.files)), **given, **models, "eval": task.name})
 
 
 def _resumed(options: argparse.Namespace, task: Task) -> tuple[str, Plan]:

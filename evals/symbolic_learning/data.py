@@ -18,10 +18,10 @@ VARIABLE = "AGENTSYM_PAPER_DATA"
 TRAIN, VAL = 0.4, 0.2  # the rest is for the test
 _SOURCES = (
     "the project holds none of the data. HotPotQA's questions as the paper has them (CC BY-SA 4.0) lie in "
-    "github.com/aiwaves-cn/agents under src/agents/datasets/data/hotpotqa, HumanEval (MIT) in github.com/openai/human-eval; "
-    "write one JSON object a line: question and answer into hotpotqa_easy.jsonl, hotpotqa_medium.jsonl and "
-    "hotpotqa_hard.jsonl, and task_id, prompt, entry_point, canonical_solution and test, as HumanEval has them, into "
-    "humaneval.jsonl"
+    "github.com/aiwaves-cn/agents under src/agents/datasets/data/hotpotqa, HumanEval (MIT) in "
+    "github.com/openai/human-eval; write one JSON object a line: question and answer into hotpotqa_easy.jsonl, "
+    "hotpotqa_medium.jsonl and hotpotqa_hard.jsonl, and task_id, prompt, entry_point, canonical_solution and test, as "
+    "HumanEval has them, into humaneval.jsonl"
 )
 
 

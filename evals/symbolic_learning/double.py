@@ -18,6 +18,7 @@ from evals.repair.reading import failures, paths_to_edit
 from evals.repair.rewrites import drawn
 from evals.symbolic_learning.task import Task
 
+SCRIPTED = "scripted"
 STUDENT, TEACHER = "openai/student", "openai/teacher"
 NOTE = "scripted model: proves the plumbing, says nothing about quality"
 _ADD = ("add_rule", "add", "add_item")
@@ -28,18 +29,19 @@ def server(task: Task) -> Server:
     return Server(Brain(task.student, partial(teacher, task.rules)))
 
 
-def teacher(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, draw: str = "") -> Any:
+def teacher(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, draw: str) -> Any:
     """Fill a form of the teacher's.
 
     Args:
         rules: node → what may be told to it.
         schema: the form.
         text: all that the request says.
-        draw: tells apart independent answers to the same request.
+        draw: tells apart independent answers to the same request; not looked at, so that a resumed run, whose server
+            has forgotten what it was asked, gets the same answers.
     """
     shown = failures(text)
     if asks_for(schema, "op"):
-        made = [_told(rules, schema, text, path, draw) for path in paths_to_edit(schema, text)] if shown else []
+        made = [_told(rules, schema, text, path) for path in paths_to_edit(schema, text)] if shown else []
         return {"analysis": "It may be this.", "edits": [found for found in made if found]}
     if not shown:
         return fill(schema, Given("Nothing is wrong.", {"satisfied": True, "requirement_for_last": "", "score": 10}))
@@ -51,9 +53,7 @@ def teacher(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, draw:
     return fill(schema, Given(reason, values, blamed, advice))
 
 
-def _told(
-    rules: Mapping[str, Sequence[str]], schema: Schema, text: str, path: str, draw: str
-) -> dict[str, Any] | None:
+def _told(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, path: str) -> dict[str, Any] | None:
     """Return an edit that adds a sentence which the request does not show; None where there is none left."""
     node, _, component = path.partition("/")
     left = [rule for rule in rules.get(node, ()) if rule not in text]

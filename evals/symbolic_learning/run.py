@@ -26,17 +26,16 @@ from agentsym.models.openai_http import OpenAIModel
 from agentsym.network.canonical import Frozen
 from agentsym.store.store import Store
 from evals.symbolic_learning.data import Parts
-from evals.symbolic_learning.double import NOTE, server
+from evals.symbolic_learning.double import NOTE, SCRIPTED, STUDENT, TEACHER, server
 from evals.symbolic_learning.task import Task
 
 
 class Plan(Frozen):
-    """What a run is begun with; `eval` is the task's name, `is_scripted` says that doubles answer."""
+    """What a run is begun with; `eval` is the task's name, both models are `scripted` where doubles answer."""
 
     eval: str
     student: str
     teacher: str
-    is_scripted: bool
     split: str
     optimizer: str = "symbolic"
     gate: str | None = None
@@ -46,6 +45,11 @@ class Plan(Frozen):
     samples: int = 1
     repeats: int = 1
     seed: int = 0
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether doubles answer."""
+        return SCRIPTED in (self.student, self.teacher)
 
 
 def begun_with(name: str, task: str) -> tuple[str, Plan]:
@@ -116,7 +120,7 @@ def _trainer(
     teacher: Any = plan.teacher
     if plan.is_scripted:
         url = stack.enter_context(server(task)).base_url
-        student, teacher = (OpenAIModel(name, base_url=url) for name in (plan.student, plan.teacher))
+        student, teacher = (OpenAIModel(name, base_url=url) for name in (STUDENT, TEACHER))
     rows = {name: [task.row(problem) for problem in problems] for name, problems in parts._asdict().items()}
     return Trainer(
         task.agent,
@@ -145,6 +149,7 @@ def _trainer(
 def _head(task: Task, plan: Plan, parts: Parts) -> dict[str, Any]:
     return {
         **plan.model_dump(mode="json"),
+        "is_scripted": plan.is_scripted,
         "note": NOTE if plan.is_scripted else None,
         "rows": {name: len(problems) for name, problems in parts._asdict().items()},
         "paper": {name: {"gpt-3.5": cheap, "gpt-4": dear} for name, (cheap, dear) in task.paper.items()},
