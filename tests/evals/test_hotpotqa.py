@@ -48,6 +48,7 @@ def data(tmp_path: Path) -> Path:
         ("the Bath, Maine", "Bath  Maine", 1, 1),
         ("Bath, Maine", "It is Bath, Maine.", 0, 2 * (2 / 4) * 1 / (2 / 4 + 1)),
         ("big big dog", "big dog dog", 0, 2 / 3),
+        ("big big dog", "big big cat", 0, 2 / 3),
         ("Super Bowl XLVIII", "Super Bowl XLIX", 0, 2 / 3),
         ("yes", "yes", 1, 1),
         ("yes", "Yes.", 1, 1),

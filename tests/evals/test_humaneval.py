@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,12 @@ async def test_what_passes(completion: str) -> None:
 async def test_what_fails_says_why(completion: str, why: str) -> None:
     ran = await run(DOUBLED, completion, limits=Limits(cpu_s=1.0), timeout_s=3.0)
     assert not ran.passed and why in ran.why
+
+
+async def test_programs_run_side_by_side() -> None:
+    began = time.monotonic()
+    ran = await run_all([(DOUBLED, "    import time\n    time.sleep(2)\n    return x * 2\n")] * 2)
+    assert all(each.passed for each in ran) and time.monotonic() - began < 3.9
 
 
 @given(st.text(alphabet="ab\n =()", max_size=40).filter(lambda text: not text.startswith("\n")))
