@@ -29,6 +29,7 @@ RUN = (
     "README.md",
     "docs/quickstart.md",
     "docs/low_level.md",
+    "docs/metrics.md",
     "docs/concepts.md",
     "docs/models.md",
     "docs/learned_tools.md",
