@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from evals.openai_server import Server
+from evals.openai_server.several import each
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
 from evals.repair.brain import Brain
 from evals.repair.edits import edit
@@ -43,14 +44,19 @@ def teacher(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, draw:
     if asks_for(schema, "op"):
         made = [_told(rules, schema, text, path) for path in paths_to_edit(schema, text)] if shown else []
         return {"analysis": "It may be this.", "edits": [found for found in made if found]}
-    if not shown:
-        return fill(schema, Given("Nothing is wrong.", {"satisfied": True, "requirement_for_last": "", "score": 10}))
+    return each(schema, text, lambda form, request: fill(form, _judged(rules, form, request)))
+
+
+def _judged(rules: Mapping[str, Sequence[str]], schema: Schema, text: str) -> Given:
+    """Blame every node alike for what a request shows."""
+    if not failures(text):
+        return Given("Nothing is wrong.", {"satisfied": True, "requirement_for_last": "", "score": 10})
     reason = "The output is not what was wanted."
     values = {"satisfied": False, "score": 0, "requirement_for_last": reason, "requirement_for_previous": reason}
     paths = [path for path in offered(schema, "parameter") if path.endswith("/rules")]
     advice = [Given(reason, {"parameter": path, "severity": 2}) for path in paths]
     blamed = {node: Given(reason, {"node": node, "blame": 1.0}) for node in rules}
-    return fill(schema, Given(reason, values, blamed, advice))
+    return Given(reason, values, blamed, advice)
 
 
 def _told(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, path: str) -> dict[str, Any] | None:
