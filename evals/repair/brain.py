@@ -1,4 +1,4 @@
-"""The brain of the server: student or teacher by the model's name.
+"""The brain of the server: a student or the teacher by the model's name.
 
 Asked the very same thing again, the teacher draws anew, as a language model does that samples.
 """
@@ -17,15 +17,15 @@ Learn = Callable[[Sequence[Mapping[str, Any]], Sequence[str]], Mapping[str, Any]
 
 
 class Brain:
-    """Answers as student or as teacher.
+    """Answers as a student or as the teacher.
 
     Args:
-        student: messages and the fields of the answer → the answer.
+        students: model → messages and the fields of the answer → the answer; every other model is the teacher.
         teacher: form, the request's text and the draw → what fills the form.
     """
 
-    def __init__(self, student: Learn, teacher: Teach) -> None:
-        self._student, self._teacher = student, teacher
+    def __init__(self, students: Mapping[str, Learn], teacher: Teach) -> None:
+        self._students, self._teacher = students, teacher
         self._asked: Counter[str] = Counter()
 
     def __call__(self, body: Mapping[str, Any]) -> str:
@@ -37,8 +37,8 @@ class Brain:
         schema, messages = schema_of(body), body["messages"]
         if schema is None:
             raise ValueError(f"{body['model']} answers requests with a form only")
-        if body["model"] == "student":
-            answer: Any = self._student(messages, list(schema["properties"]))
+        if student := self._students.get(body["model"]):
+            answer: Any = student(messages, list(schema["properties"]))
         else:
             text = "\n".join(str(message["content"]) for message in messages)
             answer = self._teacher(schema, text, f"{self._asked[text]}")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from evals.peers.forms import Given, Schema, offered
 from evals.repair.lesson import Lesson
-from evals.repair.reading import Failure
+from evals.repair.reading import Failure, step_asked_for
 
 
 class Finding(NamedTuple):
@@ -36,6 +37,29 @@ def finding(lesson: Lesson, shown: Failure) -> Finding | None:
         if reply != values["reply"]:
             return Finding(lesson.says, f"The reply should have been “{reply}”.")
     return None
+
+
+def criticism(found: Finding | None, schema: Schema, text: str) -> Given:
+    """Say what went wrong first: as the blame of nodes, as advice for the step asked for, or as a judgement.
+
+    Args:
+        found: what is wrong; None for nothing.
+        schema: the form that the request asks for.
+        text: all that the request says.
+    """
+    if found is None:
+        return Given("Nothing is wrong.", {"satisfied": True, "requirement_for_last": "", "score": 10})
+    asked = step_asked_for(text)
+    mine = asked in ("", found.node)
+    values = {
+        "satisfied": bool(asked) and not mine,
+        "score": 0,
+        "requirement_for_last": found.text,
+        "requirement_for_previous": None if mine else found.text,
+    }
+    paths = [path for path in offered(schema, "parameter") if path.endswith(("/rules", "/code")) and mine]
+    advice = [Given(found.text, {"parameter": path, "severity": 3}) for path in paths]
+    return Given(found.text, values, {found.node: Given(found.text, {"node": found.node, "blame": 1.0})}, advice)
 
 
 def _told(values: dict[str, object]) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evals.peers.forms import Schema
+from evals.repair.rewrites import drawn
+
+_ADD = ("add_rule", "add", "add_item")
 
 
 def edit(schema: Schema, ops: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -25,6 +28,22 @@ def edit(schema: Schema, ops: Sequence[str], values: Mapping[str, Any]) -> dict[
             if op in _allowed(fields.get("op", {})) and all(_takes(fields[name], values.get(name)) for name in fields):
                 return {name: op if name == "op" else values.get(name) for name in fields}
     return None
+
+
+def new_rule(schema: Schema, text: str, path: str, known: Sequence[str], draw: str) -> dict[str, Any] | None:
+    """Add to some rules one that the request does not show, drawn by the request's hash; None where none is left.
+
+    Args:
+        schema: the form.
+        text: all that the request says.
+        path: the rules.
+        known: what might be told to the node.
+        draw: tells apart independent answers to the same request.
+    """
+    left = [rule for rule in known if rule not in text]
+    if not left:
+        return None
+    return edit(schema, _ADD, {"path": path, "text": drawn(left, text + draw), "why": "It may be this."})
 
 
 def _options(schema: Any) -> Iterator[Schema]:

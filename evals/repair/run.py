@@ -71,7 +71,7 @@ async def learn(study: Study, seed: int, way: Way) -> tuple[Run[Agent], int]:
     if way.blame is not None:
         optimizer = RECIPES[way.optimizer].model_copy(update={"blame": way.blame})
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "store.db") as store:
-        async with Server(Brain(study.student, study.teacher)) as server:
+        async with Server(Brain({"student": study.student}, study.teacher)) as server:
             run = await Trainer(
                 study.agent,
                 study.rows("train", TRAIN),

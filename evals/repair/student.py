@@ -55,6 +55,11 @@ def answer(messages: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> dict
     raise ValueError(f"no lesson has a node that reads {', '.join(given)} and writes {', '.join(fields)}")
 
 
+def takes_last(rules: Sequence[str]) -> bool:
+    """Say whether rules tell to take the last of several values."""
+    return any(_LAST.search(rule) and not _NEGATED.search(rule) for rule in rules)
+
+
 def spoilt(text: str, rules: Sequence[str], habits: Mapping[str, Callable[[str], str]]) -> str:
     """Do to a text what rules ask for; `habits`: pattern of a rule → what it makes of the text."""
     for pattern, change in habits.items():
@@ -64,6 +69,5 @@ def spoilt(text: str, rules: Sequence[str], habits: Mapping[str, Callable[[str],
 
 
 def _read(lesson: Lesson, note: str, rules: Sequence[str]) -> dict[str, Any]:
-    takes_last = any(_LAST.search(rule) and not _NEGATED.search(rule) for rule in rules)
-    value = lesson.values(note)[-1 if takes_last else 0]
+    value = lesson.values(note)[-1 if takes_last(rules) else 0]
     return {lesson.value: spoilt(value, rules, lesson.habits), **lesson.rest(note)}

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from evals.openai_server.several import each
-from evals.peers.forms import Given, Schema, asks_for, fill, offered
-from evals.repair.critic import finding
-from evals.repair.edits import edit
+from evals.peers.forms import Schema, asks_for, fill
+from evals.repair.critic import criticism, finding
+from evals.repair.edits import edit, new_rule
 from evals.repair.lesson import Lesson
 from evals.repair.lessons import LESSONS
-from evals.repair.reading import component, failures, paths_to_edit, step_asked_for
+from evals.repair.reading import component, failures, paths_to_edit
 from evals.repair.rewrites import drawn
 from evals.repair.student import SAYINGS
 
-_REWRITE, _ADD = ("rewrite_code",), ("add_rule", "add", "add_item")
+_REWRITE = ("rewrite_code",)
 
 
 def answer(schema: Schema, text: str, draw: str = "") -> Any:
@@ -35,7 +35,12 @@ def answer(schema: Schema, text: str, draw: str = "") -> Any:
     lesson = _lesson(text)
     if asks_for(schema, "op"):
         return {"analysis": "The failures have a cause in common.", "edits": _edits(lesson, schema, text, draw)}
-    return each(schema, text, lambda form, request: fill(form, _criticised(lesson, form, request)))
+
+    def criticised(form: Schema, request: str) -> Any:
+        shown = failures(request)
+        return fill(form, criticism(finding(lesson, shown[0]) if shown else None, form, request))
+
+    return each(schema, text, criticised)
 
 
 def _lesson(text: str) -> Lesson:
@@ -44,25 +49,6 @@ def _lesson(text: str) -> Lesson:
     if not found:
         raise ValueError(f"the request is about none of the lessons; there are {', '.join(LESSONS)}")
     return found[0]
-
-
-def _criticised(lesson: Lesson, schema: Schema, text: str) -> Given:
-    """Say what went wrong first: as the blame of nodes, as advice for the step asked for, or as a judgement."""
-    shown = failures(text)
-    found = finding(lesson, shown[0]) if shown else None
-    if found is None:
-        return Given("Nothing is wrong.", {"satisfied": True, "requirement_for_last": "", "score": 10})
-    asked = step_asked_for(text)
-    mine = asked in ("", found.node)
-    values = {
-        "satisfied": False if not asked else not mine,
-        "score": 0,
-        "requirement_for_last": found.text,
-        "requirement_for_previous": None if mine else found.text,
-    }
-    paths = [path for path in offered(schema, "parameter") if path.endswith(("/rules", "/code"))]
-    advice = [Given(found.text, {"parameter": path, "severity": 3}) for path in paths if mine]
-    return Given(found.text, values, {found.node: Given(found.text, {"node": found.node, "blame": 1.0})}, advice)
 
 
 def _edits(lesson: Lesson, schema: Schema, text: str, draw: str) -> list[dict[str, Any]]:
@@ -84,10 +70,7 @@ def _told(lesson: Lesson, schema: Schema, text: str, path: str, draw: str) -> di
     known = lesson.rules if path.startswith(f"{lesson.reads}/") else SAYINGS
     if known is lesson.rules:
         shown = [item for item in shown if len(lesson.values(str(item.values.get("note", "")))) > 1]
-    left = [rule for rule in known if rule not in text]
-    if not shown or not left:
-        return None
-    return edit(schema, _ADD, {"path": path, "text": drawn(left, text + draw), "why": "It may be this."})
+    return new_rule(schema, text, path, known, draw) if shown else None
 
 
 def _rewritten(lesson: Lesson, schema: Schema, text: str, path: str, draw: str) -> dict[str, Any] | None:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from evals.openai_server.several import each
-from evals.peers.forms import Given, Schema, asks_for, fill, offered
-from evals.repair.edits import edit
-from evals.repair.reading import Failure, failures, paths_to_edit, step_asked_for
+from evals.peers.forms import Schema, asks_for, fill
+from evals.repair.critic import Finding, criticism
+from evals.repair.edits import edit, new_rule
+from evals.repair.reading import Failure, failures, paths_to_edit
 from evals.repair.rewrites import drawn
 from evals.repair.student import SAYINGS
 from evals.structure import subjects
@@ -23,7 +24,6 @@ from evals.structure.moves import Move, Pipeline, moves
 _PIPELINE = re.compile(r'^<data name="pipeline">\n(.*?)\n</data>$', re.MULTILINE | re.DOTALL)
 _CRITIQUES = re.compile(r'^<data name="critiques">\n(.*?)\n</data>$', re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"^- (\w+): ", re.MULTILINE)
-_ADD = ("add_rule", "add", "add_item")
 
 
 def answer(schema: Schema, text: str, draw: str = "") -> Any:
@@ -38,7 +38,12 @@ def answer(schema: Schema, text: str, draw: str = "") -> Any:
         is_move = _PIPELINE.search(text) is not None
         edits = _move(schema, text, draw) if is_move else _advice(schema, text, draw)
         return {"analysis": "The failures have a cause in common.", "edits": edits}
-    return each(schema, text, lambda form, request: fill(form, _criticised(form, request)))
+
+    def criticised(form: Schema, request: str) -> Any:
+        shown = failures(request)
+        return fill(form, criticism(_fault(shown[0]) if shown else None, form, request))
+
+    return each(schema, text, criticised)
 
 
 def known(text: str) -> list[Move]:
@@ -72,43 +77,20 @@ def _move(schema: Schema, text: str, draw: str) -> list[dict[str, Any]]:
 
 def _advice(schema: Schema, text: str, draw: str) -> list[dict[str, Any]]:
     """Return a rule for the node that is to be mended, or none."""
-    left = [rule for rule in SAYINGS if rule not in text]
     paths = [path for path in paths_to_edit(schema, text) if path.endswith("/rules")]
-    if not failures(text) or not left or not paths:
-        return []
-    made = edit(schema, _ADD, {"path": paths[0], "text": drawn(left, text + draw), "why": "It may be this."})
+    made = new_rule(schema, text, paths[0], SAYINGS, draw) if failures(text) and paths else None
     return [made] if made else []
 
 
-def _criticised(schema: Schema, text: str) -> Given:
-    """Say which node went wrong: as the blame of nodes, as advice for the step asked for, or as a judgement."""
-    shown = failures(text)
-    found = _fault(shown[0]) if shown else None
-    if found is None:
-        return Given("Nothing is wrong.", {"satisfied": True, "requirement_for_last": "", "score": 10})
-    node, said = found
-    asked = step_asked_for(text)
-    mine = asked in ("", node)
-    values = {
-        "satisfied": bool(asked) and not mine,
-        "score": 0,
-        "requirement_for_last": said,
-        "requirement_for_previous": None if mine else said,
-    }
-    paths = [path for path in offered(schema, "parameter") if path.endswith("/rules") and mine]
-    advice = [Given(said, {"parameter": path, "severity": 3}) for path in paths]
-    return Given(said, values, {node: Given(said, {"node": node, "blame": 1.0})}, advice)
-
-
-def _fault(shown: Failure) -> tuple[str, str] | None:
+def _fault(shown: Failure) -> Finding | None:
     """Return the node that went wrong first, as far as the values of a run show it, and what is wrong."""
     order, message = (str(shown.values.get(name, "")) for name in ("order", "message"))
     if order and str(subjects.total(order)) != str(shown.values.get("figure")):
-        return "work", "The sum does not fit the order; nobody checks it."
+        return Finding("work", "The sum does not fit the order; nobody checks it.")
     if order and "reply" in shown.values:
-        return "say", "The sentence does not give the sum alone."
+        return Finding("say", "The sentence does not give the sum alone.")
     if message.startswith(subjects.QUOTE):
-        return "answer", "A quotation was handed on as if it could be changed."
+        return Finding("answer", "A quotation was handed on as if it could be changed.")
     if message:
-        return "polish", "The text is not as it is to be sent."
+        return Finding("polish", "The text is not as it is to be sent.")
     return None

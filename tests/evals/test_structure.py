@@ -76,7 +76,7 @@ def _learned(variant: Variant) -> Learned:
 @pytest.fixture(scope="module")
 def model() -> Iterator[OpenAIModel]:
     """The student's double."""
-    with Server(Brain(student, teacher)) as server:
+    with Server(Brain({"student": student}, teacher)) as server:
         yield OpenAIModel("openai/student", base_url=server.base_url)
 
 
