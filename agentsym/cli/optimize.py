@@ -116,9 +116,10 @@ def optimize(
         _refuse_with_resume({**decided, "dry_run": dry_run or None})
         return _resume(resume, limits, record, as_json)
     places = {name: options.absolute(path) for name, path in files.items()}
-    offered = [name.strip() for name in (models or "").split(",") if name.strip()]
-    plan = {**places, **names, "columns": columns, "models": offered, "settings": _without_none(settings)}
-    plan = _without_none(plan)
+    if within is not None and prefer in (None, "score"):
+        raise UsageError("--within is the margin of --prefer cheapest or --prefer fastest; give one of them with it")
+    choice = {"models": _listed(models), "settings": _without_none(settings)}
+    plan = _without_none({**places, **names, "columns": columns, **choice})
     _begin(agent, plan, limits, record, dry_run, as_json)
 
 
@@ -169,6 +170,14 @@ def _resume(name: str, caps: caps.Caps, record: Path | None, as_json: bool) -> N
     with chdir(plan.folder):
         found = find_agent(plan.agent)
     raise typer.Exit(train(plan, found, caps, resume=info.id, record=record, as_json=as_json))
+
+
+def _listed(models: str | None) -> list[str]:
+    """Read model strings with commas between them."""
+    names = [] if models is None else [name.strip() for name in models.split(",")]
+    if "" in names:
+        raise UsageError(f"--models {models}: a name is missing; write them with one comma between two, as in A,B")
+    return names
 
 
 def _without_none(given: dict[str, Any]) -> dict[str, Any]:

@@ -142,7 +142,8 @@ def _show(info: RunInfo, document: dict[str, Any], steps: Sequence[StepRecord]) 
     for step in steps:
         _show_step(step)
     for offer in document["offers"]:
-        console.print(f"  {'+' if offer['accept'] else '-'} {offer['path']}: {offer['value']}: {offer['reason']}")
+        taken = "+" if offer["accept"] else "-"
+        console.print(f"  {taken} {offer['path']}: {offer['value']}: {offer['reason']}", soft_wrap=True)
     if document["tested"] is not None:
         console.print(scores_table(document))
     if document["front"]:

@@ -6,10 +6,9 @@ does; what was measured on the way is the Pareto front that a report shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from agentsym.errors import NetworkError
 from agentsym.learning.evaluation import score_table
 from agentsym.learning.gate import TIE
 from agentsym.learning.loss import PERFECT
@@ -31,10 +30,17 @@ COMPARED = {"cheapest": "cheaper", "fastest": "faster"}
 
 
 class Finalists(Frozen):
-    """What the versions that learning ended with are worth on the held-out rows, and the scores of each by row."""
+    """What the versions that learning ended with are worth on the held-out rows.
+
+    Attributes:
+        field: version → what it is worth; without those that break a must-pass row.
+        scores: version → its scores by row.
+        must_pass: version → its scores on the must-pass rows.
+    """
 
     field: dict[str, Measured]
     scores: dict[str, dict[str, float]]
+    must_pass: dict[str, dict[str, float]] = {}
 
 
 class Offer(Frozen):
@@ -49,6 +55,7 @@ class Offer(Frozen):
         accept: whether it is taken.
         reason: why, or why not.
         scores: row → score, where all rows were run.
+        must_pass: must-pass row → score, where those were run.
     """
 
     path: str
@@ -59,14 +66,15 @@ class Offer(Frozen):
     accept: bool = False
     reason: str = ""
     scores: dict[str, float] = {}
+    must_pass: dict[str, float] = {}
 
 
 class Thrift(Generic[N]):
     """Looks for a cheaper or faster version among settings.
 
-    The score that a version must keep is the best one of the versions that learning ended with, less the margin
-    `settings.within`. Options are tried one at a time, each on top of those that were taken: of models that have prices
-    only the cheaper ones, the cheapest first; of other options all, in their order.
+    The score that a version must keep is the best one of those that were measured, less the margin `settings.within`,
+    and it must break no must-pass row. Options are tried one at a time, each on top of those that were taken: of models
+    that have prices only the cheaper ones, the cheapest first; of other options all, in their order.
 
     Args:
         training: runs the rows.
@@ -101,26 +109,34 @@ class Thrift(Generic[N]):
         async def measure() -> Finalists:
             field: dict[str, Measured] = {}
             scores: dict[str, dict[str, float]] = {}
+            must_pass = {state.best: state.must_pass}
             for version in versions:
-                reports = await self._reports(self._training.network(version), self._rows)
+                network = self._training.network(version)
+                if version != state.best:
+                    must_pass[version] = await self._training.scores(network, self._must_pass)
+                    if _broken(state, must_pass[version]):
+                        continue
+                reports = await self._reports(network, self._rows)
                 field[version] = Measured.of(reports)
                 scores[version] = score_table(self._rows, reports)
-            return Finalists(field=field, scores=scores)
+            return Finalists(field=field, scores=scores, must_pass=must_pass)
 
         found = await self._training.phase("finalists", Finalists, measure)
         take = picked(found.field, state.best, prefer=self._prefer, within=self._within)
-        changes = {"over": reason, "field": found.field, "best": take, "best_score": found.field[take].score}
-        return state.model_copy(update={**changes, "val": found.scores[take] if state.val else {}})
+        state = state.model_copy(update={"over": reason, "field": found.field})
+        return _taken(state, take, found.scores[take], found.must_pass[take])
 
-    def _offers(self, state: State) -> Iterator[tuple[str, str]]:
-        """Yield parameter and value of what is worth trying with the version that is taken so far."""
-        network = self._training.network(state.best)
-        for path, item in network.parameters().items():
+    def _offers(self, state: State) -> Iterator[tuple[str, str, N]]:
+        """Yield parameter, value and version of what is worth trying with the version that is taken so far."""
+        base = self._training.network(state.best)
+        for path, item in base.parameters().items():
             if not isinstance(item, Option) or not item.learnable:
                 continue
             for value in self._cheaper(path, item):
-                if f"{path}={value}" not in state.offers:
-                    yield path, value
+                edit = SetParameter(path=path, value=value, why=f"{self._prefer} that holds the score")
+                candidate = base.apply([edit])
+                if f"{path}={value}" not in state.offers and candidate.version not in state.field:
+                    yield path, value, candidate
 
     def _cheaper(self, path: str, item: Option) -> list[str]:
         """Return other options in the order in which they are tried; of priced models only those that cost less."""
@@ -139,25 +155,17 @@ class Thrift(Generic[N]):
         price: Price | None = self._training.door.price(self._training.parts.evaluator.model(model))
         return None if price is None else price.prompt + price.completion
 
-    async def _tried(self, state: S, path: str, value: str) -> S:
+    async def _tried(self, state: S, path: str, value: str, candidate: N) -> S:
         """Try one setting on top of what is taken, and take it if it costs less and is good enough."""
         training = self._training
-        base = training.network(state.best)
-        state = state.model_copy(update={"offers": (*state.offers, f"{path}={value}")})
-        try:
-            candidate = base.apply([SetParameter(path=path, value=value, why=f"{self._prefer} that holds the score")])
-        except NetworkError:  # the option fits no more, for example after a change of the pipeline
-            return state
         offer = await training.phase("offer", Offer, lambda: self._judged(state, candidate, path, value))
         training.watch("offer", {"offer": offer})
-        if not offer.finished:
+        state = state.model_copy(update={"offers": (*state.offers, f"{path}={value}")})
+        if not offer.finished or _broken(state, offer.must_pass):
             return state
-        training.keep(candidate, parent=base.version)
+        training.keep(candidate, parent=state.best)
         state = state.model_copy(update={"field": {**state.field, candidate.version: offer.measured}})
-        if not offer.accept:
-            return state
-        taken = {"best": candidate.version, "best_score": offer.measured.score}
-        return state.model_copy(update={**taken, "val": offer.scores if state.val else {}})
+        return _taken(state, candidate.version, offer.scores, offer.must_pass) if offer.accept else state
 
     async def _judged(self, state: State, candidate: N, path: str, value: str) -> Offer:
         training = self._training
@@ -178,29 +186,39 @@ class Thrift(Generic[N]):
             finished=raced.finished,
             scores=raced.scores if raced.finished else {},
         )
-        accept, reason = await self._verdict(state, candidate, offer, beat)
+        if offer.finished and offer.measured.score >= beat - TIE:
+            offer = offer.model_copy(update={"must_pass": await training.scores(candidate, self._must_pass)})
+        accept, reason = self._verdict(state, offer, beat)
         return offer.model_copy(update={"accept": accept, "reason": reason})
 
-    async def _verdict(self, state: State, candidate: N, offer: Offer, beat: float) -> tuple[bool, str]:
+    def _verdict(self, state: State, offer: Offer, beat: float) -> tuple[bool, str]:
         """Decide about a setting; returns whether it is taken, and why."""
-        score = offer.measured.score
+        score, compared = offer.measured.score, COMPARED[self._prefer]
         if not offer.finished:
             return False, f"even perfect scores on the rest could not reach {beat:.3f}"
         if score < beat - TIE:
             return False, f"the score is {score:.3f}, under {beat:.3f}"
-        if broken := await self._broken(state, candidate):
+        if broken := _broken(state, offer.must_pass):
             return False, f"must-pass row {broken} goes from pass to fail"
         both = {state.best: state.field[state.best], offer.candidate: offer.measured}
-        if picked(both, state.best, prefer=self._prefer, within=1.0) == state.best:
-            return False, f"it is not {COMPARED[self._prefer]}"
-        return True, f"{COMPARED[self._prefer]}, at a score of {score:.3f}"
-
-    async def _broken(self, state: State, candidate: N) -> str:
-        """Return the first must-pass row that the version taken so far passes and a candidate does not."""
-        scores = await self._training.scores(candidate, self._must_pass)
-        lost = (row for row, score in scores.items() if score < PERFECT <= state.must_pass.get(row, 0.0))
-        return next(lost, "")
+        if picked(both, state.best, prefer=self._prefer, within=1.0) == offer.candidate:
+            return True, f"{compared}, at a score of {score:.3f}"
+        if picked(both, state.best, prefer=self._prefer, within=self._within) == offer.candidate:
+            return True, f"not {compared}, but better by more than {self._within:g}, at a score of {score:.3f}"
+        return False, f"it is not {compared}"
 
     async def _reports(self, network: N, rows: Sequence[Row]) -> tuple[LossReport, ...]:
         training = self._training
         return await training.parts.evaluator.scores(network, rows, samples=training.settings.samples)
+
+
+def _taken(state: S, version: str, scores: Mapping[str, float], must_pass: Mapping[str, float]) -> S:
+    """Return the state with a version as the best one."""
+    changes = {"best": version, "best_score": state.field[version].score, "must_pass": must_pass}
+    return state.model_copy(update={**changes, "val": scores if state.val else {}})
+
+
+def _broken(state: State, must_pass: Mapping[str, float]) -> str:
+    """Return the first must-pass row that the version taken so far passes and another one does not; "" for none."""
+    lost = (row for row, score in must_pass.items() if score < PERFECT <= state.must_pass.get(row, 0.0))
+    return next(lost, "")

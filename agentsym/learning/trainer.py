@@ -235,12 +235,12 @@ class Trainer(Generic[N]):
                 state = training.checkpoint(await algorithm.step(state))
             if not state.over:
                 state = await algorithm.finish(state)
-            if self.settings.prefer != "score":
-                state = await Thrift(training)(state, reason, state.finalists)
-            await self._test(training, state)
             failed = (
                 state.failing >= FAILING_BATCHES or 0 < state.failing == state.step
             )  # at the end, or from the start
+            if self.settings.prefer != "score" and not failed:
+                state = await Thrift(training)(state, reason, state.finalists)
+            await self._test(training, state)
             status, reason = ("failed", f"{reason}: {training.failure}") if failed else ("done", reason)
         except BudgetExceeded as error:
             status, reason = "budget", str(error)

@@ -173,7 +173,8 @@ class Door:
             if leads:
                 return reply
         self.ledger.add(call.phase, call.node, NO_CALL)
-        return reply.model_copy(update={"usage": NO_CALL, "worth": reply.usage})
+        worth = _priced(self.price(call.model), reply.usage)  # kept perhaps before its price was known
+        return reply.model_copy(update={"usage": NO_CALL, "worth": worth})
 
     def _lead(self, call: _Call, *, streams: bool) -> Flight:
         """Begin the call that one or more callers wait for; its reply is kept."""

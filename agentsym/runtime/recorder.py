@@ -134,7 +134,7 @@ class Recorder:
 
     def worth(self) -> Usage:
         """Return what the run would cost anew: its answers as if none came from the cache, and its own code's time."""
-        code = sum(visit.seconds for visit in self._log.visits if not visit.worth.calls)
+        code = sum(_code_seconds(visit) for visit in self._log.visits)
         return sum((visit.worth for visit in self._log.visits), Usage(seconds=code))
 
     def steps(self) -> tuple[Step, ...]:
@@ -168,6 +168,11 @@ class Recorder:
                 )
             )
         return tuple(steps)
+
+
+def _code_seconds(visit: Visit) -> float:
+    """Return how long a visit ran code: all of it, or the tools that a model has called."""
+    return sum(call.seconds for call in visit.tool_calls) if visit.worth.calls else visit.seconds
 
 
 def _last(visits: list[Visit], at: Mapping[Place, int], place: Place) -> int | None:
