@@ -45,14 +45,19 @@ def server(*, latency: float = 0.0) -> Server:
 
 
 @contextmanager
-def environment(base_url: str) -> Iterator[Path]:
-    """Set what the clients read of the environment, and yield a temporary folder; both are undone at the end."""
+def environment(base_url: str, listed: Mapping[str, Price] = PRICES) -> Iterator[Path]:
+    """Set what the clients read of the environment, and yield a temporary folder; both are undone at the end.
+
+    Args:
+        base_url: where the provider's double listens.
+        listed: model → its price, for the price list.
+    """
     with tempfile.TemporaryDirectory() as folder:
         prices = Path(folder) / "prices.yaml"
-        listed = {
-            f"{prefix}openai/{name}": price._asdict() for prefix in PREFIXES.values() for name, price in PRICES.items()
+        lines = {
+            f"{prefix}openai/{name}": price._asdict() for prefix in PREFIXES.values() for name, price in listed.items()
         }
-        prices.write_text(yaml.safe_dump(listed), encoding="utf-8")
+        prices.write_text(yaml.safe_dump(lines), encoding="utf-8")
         changes = {"OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": KEY, "AGENTSYM_PRICES": str(prices)}
         before = {name: os.environ.get(name) for name in changes}
         os.environ.update(changes)

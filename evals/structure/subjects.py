@@ -10,6 +10,7 @@ from random import Random
 
 QUOTE, SAY = "quote", "say"
 _LINE = re.compile(r"(\d+) \w+ at (\d+) each")
+_ORDER = re.compile(r"\d+ \w+ at \d+ each and \d+ \w+ at \d+ each")
 _THINGS = ("lamps", "desks", "mirrors", "clocks", "sofas", "carpets", "stools", "vases", "shelves", "trays")
 _WHO = ("your parcel", "the order", "our driver", "the refund", "a colleague", "the spare part", "your invoice")
 _WHEN = ("on monday", "next week", "this evening", "in two days", "before noon", "at the end of may", "on the 3rd")
@@ -25,6 +26,11 @@ def order(chance: Random) -> str:
 def is_order(text: str) -> bool:
     """Say whether a text is an order."""
     return bool(_LINE.search(text))
+
+
+def orders(text: str) -> list[str]:
+    """Return the orders that a text names, in its order."""
+    return _ORDER.findall(text)
 
 
 def lines(text: str) -> list[int]:
