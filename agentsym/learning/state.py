@@ -34,7 +34,7 @@ class State(Frozen):
         failing: batches in a row with too many failed runs.
         over: why learning is over; "" while it goes on. What follows is the choice among versions by cost or time.
         field: version → what it is worth, of those that the choice is among.
-        offers: settings that were tried for it, as `path=value`.
+        offers: settings that are not tried any more for it, as `path=value`.
     """
 
     step: int = 0

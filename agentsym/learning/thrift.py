@@ -160,7 +160,9 @@ class Thrift(Generic[N]):
         training = self._training
         offer = await training.phase("offer", Offer, lambda: self._judged(state, candidate, path, value))
         training.watch("offer", {"offer": offer})
-        state = state.model_copy(update={"offers": (*state.offers, f"{path}={value}")})
+        old = training.network(state.best).parameter(path).content
+        settled = (f"{path}={value}", *([f"{path}={old}"] if offer.accept else []))  # what gave way is not tried again
+        state = state.model_copy(update={"offers": (*state.offers, *settled)})
         if not offer.finished or _broken(state, offer.must_pass):
             return state
         training.keep(candidate, parent=state.best)

@@ -5,6 +5,7 @@ A run that was killed anywhere must end as if it had not been, which is tried by
 
 from typing import Any
 
+from agentsym.store.answers import Answers
 from agentsym.store.store import Store
 
 
@@ -21,4 +22,33 @@ class DyingStore(Store):
         if self.life <= 0:
             raise Killed
         self.life -= 1
+        return super().append_many(run_id, items, expect_seq=expect_seq)
+
+
+class FragileAnswers(Answers):
+    """Dies with its store."""
+
+    store: "FragileStore"
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> int:
+        self.store.breathe()
+        return super()._write(statement, values)
+
+
+class FragileStore(Store):
+    """Writes `life` times, events and model calls alike, then dies with its process."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.life, self.writes = 10**9, 0
+        self.answers = FragileAnswers(*parts)
+        self.answers.store = self
+
+    def breathe(self) -> None:
+        if self.writes >= self.life:
+            raise Killed
+        self.writes += 1
+
+    def append_many(self, run_id: str, items: Any, *, expect_seq: int | None = None) -> int:
+        self.breathe()
         return super().append_many(run_id, items, expect_seq=expect_seq)

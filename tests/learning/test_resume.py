@@ -24,11 +24,10 @@ from agentsym.models.door import Door
 from agentsym.models.protocol import Reply, Request
 from agentsym.models.retry import RetryPolicy
 from agentsym.network.records import Message, Usage
-from agentsym.store.answers import Answers
 from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
 from evals.simulated_world import StudentDouble, TeacherDouble, chain, rows, share
-from tests.learning.dying import Killed
+from tests.learning.dying import FragileStore, Killed
 
 ROWS = rows(0, "train", 6)
 TOKENS = 700  # of an answer
@@ -50,33 +49,6 @@ class Student(StudentDouble):
             await asyncio.sleep(0)
         reply = await super().complete(request)
         return reply.model_copy(update={"usage": Usage(calls=1, completion_tokens=TOKENS)})
-
-
-class DyingAnswers(Answers):
-    store: "DyingStore"
-
-    def _write(self, statement: str, values: tuple[object, ...]) -> int:
-        self.store.breathe()
-        return super()._write(statement, values)
-
-
-class DyingStore(Store):
-    """Writes `life` times, then dies with its process."""
-
-    def __init__(self, *parts: Any) -> None:
-        super().__init__(*parts)
-        self.life, self.writes = 10**9, 0
-        self.answers = DyingAnswers(*parts)
-        self.answers.store = self
-
-    def breathe(self) -> None:
-        if self.writes >= self.life:
-            raise Killed
-        self.writes += 1
-
-    def append_many(self, run_id, items, *, expect_seq=None):
-        self.breathe()
-        return super().append_many(run_id, items, expect_seq=expect_seq)
 
 
 def metric(row: Mapping[str, Any], output: Mapping[str, Any]) -> float:
@@ -108,7 +80,7 @@ def journal(store: Store, run_id: str) -> list[dict[str, Any]]:
 def die(path: Path, life: int, **changes: Any) -> tuple[str, Counter[str], int]:
     """Run until a store has been written to so often; return the run, what was asked, and how much was under way."""
     student = Student()
-    with DyingStore.open(path) as store:
+    with FragileStore.open(path) as store:
         store.life = life
         with pytest.raises(Killed):
             trainer(store, student, **changes).fit()
@@ -120,7 +92,7 @@ def die(path: Path, life: int, **changes: Any) -> tuple[str, Counter[str], int]:
 
 def whole(path: Path, **changes: Any) -> tuple[Run[Any], Counter[str], int, list[dict[str, Any]]]:
     student = Student()
-    with DyingStore.open(path) as store:
+    with FragileStore.open(path) as store:
         run = trainer(store, student, **changes).fit()
         return run, student.asked, store.writes, journal(store, run.id)
 
@@ -148,7 +120,7 @@ def test_it_may_be_killed_again_and_again(tmp_path: Path) -> None:
     everything += first
     while True:
         student = Student()
-        with DyingStore.open(path) as store:
+        with FragileStore.open(path) as store:
             store.life = 20
             lost += sum(call.seq is None for call in store.answers.calls(run_id))
             try:
