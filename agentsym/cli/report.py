@@ -46,7 +46,7 @@ def run_document(run: Run[Any]) -> dict[str, Any]:
         },
         "learned": learned(run.first, run.best),
         "front": [{"version": version, **run.field[version].model_dump()} for version in front(run.field)],
-        "offers": [offer.model_dump(mode="json", exclude={"scores"}) for offer in run.offers],
+        "offers": [offer.model_dump(mode="json", exclude={"scores", "must_pass"}) for offer in run.offers],
     }
 
 
