@@ -51,8 +51,10 @@ def estimate_calls(
     a step costs: forward nB, loss B, backward one call for each row and node that can still improve something, updates
     ⌈lr c⌉, one for each node whose tools can be changed and one for a pipeline that can (what is then decided to do to
     a tool is one more), gate k(n + p) for each row that it looks at. Once a run, the gate's held-out rows (`gate`) and
-    twice the test rows (`test`) are scored. Retries and tool calls come on top; runs that the metric finds perfect (no
-    loss is asked for), conditional edges, and rows that a teacher who reads all of them remembers (`Recall`) take off.
+    twice the test rows (`test`) are scored; where cost or time is preferred, the first and the best version and each
+    other value of each learnable option are scored, too (`gate`). Retries and tool calls come on top; runs that the
+    metric finds perfect (no loss is asked for), conditional edges, and rows that a teacher who reads all of them
+    remembers (`Recall`) take off.
 
     Args:
         network: the agent.
@@ -76,7 +78,8 @@ def estimate_calls(
         "loss": settings.steps * batch * comments,
         "backward": settings.steps * batch * _reached(network) * teacher_asks,
         "optimizer": settings.steps * asked * teacher_asks,
-        "gate": once * (held_out + settings.steps * rescored * tried),
+        "gate": once
+        * (held_out + settings.steps * rescored * tried + _choosing_rows(network, rows, settings, looks_at)),
         "test": 2 * once * (rows.get("test", 0) or rows.get("val", 0)),
     }
 
@@ -116,6 +119,7 @@ def estimate_symbolic_calls(
     answers = mended * (failures if recipe.per == "group" else 1) + recipe.drafts * network.structure.learnable
     tried = FIX_RUNS * failures * recipe.fix + HOLD_RUNS * recipe.regression
     validated = settings.samples * held_out * (1 + settings.steps)
+    validated += settings.samples * _choosing_rows(network, rows, settings, looks_at)
     return {
         "forward": settings.steps * batch * nodes,
         "loss": settings.steps * batch * judged,
@@ -185,6 +189,16 @@ def uncounted(network: Network) -> list[str]:
     """Return notices of calls that nobody here counts: what a user's own code asks, it asks by itself."""
     names = [node.id for node in network.nodes if isinstance(node, FunctionNode)]
     return [f"calls inside {', '.join(names)} are the node's own: not cached, not capped, not counted"] if names else []
+
+
+def _choosing_rows(network: Network, rows: Mapping[str, int], settings: Settings, looks_at: frozenset[Rows]) -> int:
+    """Return how many rows are run to choose by cost or time, when learning is over."""
+    if settings.prefer == "score":
+        return 0
+    options = [item for item in network.parameters().values() if isinstance(item, Option) and item.learnable]
+    others = sum(len(item.options) - 1 for item in options)
+    must_pass = rows.get("must_pass", 0) if "must_pass" in looks_at else 0
+    return (2 + others) * (rows.get("val", 0) or rows["train"]) + (1 + others) * must_pass
 
 
 def may_move(network: Network, lr: float) -> bool:

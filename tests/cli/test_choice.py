@@ -90,6 +90,18 @@ def test_where_a_price_is_unknown_tokens_decide_and_the_table_says_no_dollars(as
     assert all(found["usd"] is None for found in shown["front"])
 
 
+def test_a_dry_run_reckons_with_the_choice(ask: Ask) -> None:
+    """Eighteen rows for the first version, the best one, and each of two other models."""
+    models = ("--models", f"{SMALL},openai/other")
+    plain, choosing = (
+        ask(*BEGIN, *models, *more, "--dry-run", "--json").json["calls"]["gate"]
+        for more in ((), ("--prefer", "cheapest"))
+    )
+    assert choosing == plain + 4 * 18
+    made = ask(*BEGIN, *models, "--prefer", "cheapest", "--json").json["usage"]["by_phase"]["gate"]
+    assert made["calls"] + made["cached"] == choosing - 18, "nothing was learned, so the first version is the best one"
+
+
 def test_a_run_goes_on_with_the_choice_that_it_began_with(ask: Ask, place: Path) -> None:
     few = ("--train", str(write_rows(place / "few.jsonl", rows(0)[:6])))
     whole = ask(*BEGIN, *CHOICE, *few, "--json", XDG_CACHE_HOME=str(place / "one")).json
