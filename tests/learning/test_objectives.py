@@ -81,6 +81,8 @@ def test_a_score_at_the_very_margin_is_within_it() -> None:
     field = {"best": Measured(score=1.0, usd=2.0), "edge": Measured(score=0.99, usd=1.0)}
     assert picked(field, "best", prefer="cheapest", within=0.01) == "edge"
     assert picked(field, "best", prefer="cheapest", within=0.009) == "best"
+    odd = {"best": Measured(score=0.8, usd=2.0), "edge": Measured(score=0.7, usd=1.0)}
+    assert 0.8 - 0.1 > 0.7 and picked(odd, "best", prefer="cheapest", within=0.1) == "edge"
 
 
 def test_a_version_is_measured_as_means_over_rows_and_an_unknown_price_makes_the_whole_unknown() -> None:
