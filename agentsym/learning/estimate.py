@@ -9,6 +9,7 @@ replies will be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 
 from agentsym.learning.backward import learnable_at
@@ -18,6 +19,7 @@ from agentsym.learning.optimizers.tool import choosing
 from agentsym.learning.protocols import Row
 from agentsym.learning.settings import Settings
 from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.learning.teacher.trace import BLAMED_AT_ONCE
 from agentsym.models.protocol import Phase
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode
@@ -96,11 +98,11 @@ def estimate_symbolic_calls(
 ) -> dict[Phase, int]:
     """Return phase → model calls of the combined algorithm, if every step has as many failures as it can answer.
 
-    With n prompt nodes, B rows, P failures and G rows that must hold, a step costs: forward nB, backward P (with blame
-    node by node, one for each node that can still improve something), optimizer P for each node that can be mended and
-    the drafts of a pipeline that can, gate one validation, nP `FIX_RUNS` and nG `HOLD_RUNS`. Known failures (they are
-    run in the place of a batch), cached answers, and validations that are put off or broken off take off; most runs
-    need far less. Only edits that do harm can take more, since they have to be found.
+    With n prompt nodes, B rows, P failures and G rows that must hold, a step costs: forward nB, backward a call for a
+    few failures (with blame node by node P for each node that can still improve something), optimizer P for each node
+    that can be mended and the drafts of a pipeline that can, gate one validation, nP `FIX_RUNS` and nG `HOLD_RUNS`.
+    Known failures (they are run in the place of a batch), cached answers, and validations that are put off or broken
+    off take off; most runs need far less. Only edits that do harm can take more, since they have to be found.
 
     Args:
         network: the agent.
@@ -115,7 +117,7 @@ def estimate_symbolic_calls(
     run, held_out = nodes + judged, sum(rows.get(name, 0) for name in ("val", "must_pass") if name in looks_at)
     failures = min(recipe.groups, batch)
     mended = sum(bool(learnable_at(network, node.id)) for node in network.nodes)
-    asked = {"trajectory": 1, "shuffled": 1, "nodes": _reached(network)}.get(recipe.blame, 0)
+    asked = {"trajectory": 1 / BLAMED_AT_ONCE, "shuffled": 1 / BLAMED_AT_ONCE, "nodes": _reached(network)}
     answers = mended * (failures if recipe.per == "group" else 1) + recipe.drafts * network.structure.learnable
     tried = FIX_RUNS * failures * recipe.fix + HOLD_RUNS * recipe.regression
     validated = settings.samples * held_out * (1 + settings.steps)
@@ -123,7 +125,7 @@ def estimate_symbolic_calls(
     return {
         "forward": settings.steps * batch * nodes,
         "loss": settings.steps * batch * judged,
-        "backward": settings.steps * failures * asked,
+        "backward": settings.steps * ceil(failures * asked.get(recipe.blame, 0)),
         "optimizer": settings.steps * answers,
         "gate": run * (validated + settings.steps * tried * (2 * settings.repeats - 1)),
         "test": 2 * settings.samples * run * (rows.get("test", 0) or rows.get("val", 0)),
@@ -152,7 +154,10 @@ def estimate_usage(
     each = sum(prompts) / max(1, len(prompts))
     read = {"loss": _template("loss") + run}
     if combined:
-        read |= {"backward": _template("blame") + run + sum(prompts), "optimizer": _template("mend") + 2 * each}
+        read |= {
+            "backward": _template("blame_runs") + BLAMED_AT_ONCE * run + sum(prompts),
+            "optimizer": _template("mend") + 2 * each,
+        }
     else:
         said = batch * TEACHER_REPLY * CHARS
         read |= {"backward": _template("gradient") + run, "optimizer": _template("update") + sum(prompts) + said}

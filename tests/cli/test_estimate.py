@@ -69,7 +69,7 @@ def test_the_combined_algorithm_asks_for_blame_and_edits_of_failures_only() -> N
     assert calls == {
         "forward": 10 * 3 * 20,
         "loss": 0,
-        "backward": 10 * 8,
+        "backward": 10 * 8 // 4,
         "optimizer": 10 * 8 * 3,
         "gate": 3 * 25 + 10 * 3 * (25 + 4 * 8 + 3 * 8),
         "test": 2 * 3 * 30,

@@ -30,6 +30,7 @@ RUN = (
     "docs/quickstart.md",
     "docs/low_level.md",
     "docs/metrics.md",
+    "docs/choices.md",
     "docs/concepts.md",
     "docs/models.md",
     "docs/learned_tools.md",

@@ -70,7 +70,7 @@ class LLMTeacher:
         judge: str = "",
         demonstrations: str | None = None,
         student: str = "",
-        blamed_at_once: int = 4,
+        blamed_at_once: int = trace.BLAMED_AT_ONCE,
         prompts: Path | None = None,
     ) -> None:
         self.model = model

@@ -28,6 +28,7 @@ from agentsym.network.template import render
 
 COMPONENT_CHARS = 2_000
 RUN_CHARS = 6_000
+BLAMED_AT_ONCE = 4  # failing runs that one call judges
 RUNS = 8  # failing runs that one request shows
 
 
