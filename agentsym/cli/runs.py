@@ -12,7 +12,7 @@ from agentsym.cli.screen import as_json_line, count, dollars, emit, number, say,
 from agentsym.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from agentsym.learning.run import StepRecord
+    from agentsym.learning.course import StepRecord
     from agentsym.store.reading import RunInfo
     from agentsym.store.store import Store
 

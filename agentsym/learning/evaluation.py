@@ -90,14 +90,20 @@ class Evaluator:
         samples: int = 1,
         first_rollout: int = 0,
         progress: Progress | None = None,
+        seen: Callable[[Evidence], None] | None = None,
     ) -> tuple[LossReport, ...]:
-        """Score every row, as the mean over `samples` independent runs; only the reports are held in memory."""
+        """Score every row, as the mean over `samples` independent runs; only the reports are held in memory.
+
+        `seen` is shown every run.
+        """
         runs: list[list[LossReport]] = [[] for _ in rows]
         for rollout in range(first_rollout, first_rollout + samples):
             items = self._runs(network, rows, phase, rollout=rollout, comments="metric", progress=progress)
             position = 0
             async for item in items:
                 runs[position].append(item.loss)
+                if seen is not None:
+                    seen(item)
                 position += 1
         return tuple(_averaged(reports) for reports in runs)
 

@@ -5,15 +5,17 @@ The command line, a resumed process and a notebook all see a run through this on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from agentsym.errors import UsageError
+from agentsym.learning import course
 from agentsym.learning.answers import spent
+from agentsym.learning.confusion import Confusion
+from agentsym.learning.course import Course, StepRecord, read_course
 from agentsym.learning.gate import mean
 from agentsym.learning.objectives import Measured
-from agentsym.learning.protocols import Decision, Proposal, Trial
 from agentsym.learning.statistics import Interval, paired_bootstrap
 from agentsym.learning.thrift import Offer
 from agentsym.models.ledger import Ledger
@@ -26,20 +28,7 @@ from agentsym.network.revive import revive
 from agentsym.store.store import Store
 
 N = TypeVar("N", bound=Network)
-TOLD_BY = (
-    "run",
-    "baseline",
-    "forward",
-    "proposal",
-    "gate",
-    "validate",
-    "validate_again",
-    "finalists",
-    "offer",
-    "checkpoint",
-    "test",
-    "stop",
-)  # the trajectories are many
+TOLD_BY = ("run", *course.TOLD_BY, "test", "stop")
 
 
 class Tested(Frozen):
@@ -53,6 +42,8 @@ class Tested(Frozen):
         metrics_after: each metric's mean with the best version.
         worth_before: what a run of the first version costs; None in runs of older versions of agentsym.
         worth_after: what a run of the best one does.
+        confusion_before: of each choice in the output, what was answered for what with the first version.
+        confusion_after: the same with the best version.
     """
 
     rows: str
@@ -62,10 +53,12 @@ class Tested(Frozen):
     metrics_after: dict[str, float] = {}
     worth_before: Measured | None = None
     worth_after: Measured | None = None
+    confusion_before: Confusion = {}
+    confusion_after: Confusion = {}
 
     @classmethod
-    def of(cls, rows: str, before: Sequence[LossReport], after: Sequence[LossReport]) -> Self:
-        """Make the comparison from two lists of reports over the same rows."""
+    def of(cls, rows: str, before: Sequence[LossReport], after: Sequence[LossReport], **confusions: Confusion) -> Self:
+        """Make the comparison from two lists of reports over the same rows, and from what was answered in each."""
         return cls(
             rows=rows,
             before=tuple(report.score for report in before),
@@ -74,44 +67,13 @@ class Tested(Frozen):
             metrics_after=_metric_means(after),
             worth_before=Measured.of(before),
             worth_after=Measured.of(after),
+            **confusions,
         )
 
     @property
     def gain(self) -> Interval:
         """The mean gain with its 95 % paired bootstrap interval."""
         return paired_bootstrap(self.before, self.after)
-
-
-class StepRecord(NamedTuple):
-    """One step as the journal tells it.
-
-    Attributes:
-        step: its number, from 0.
-        rows: how many rows of train it ran.
-        score: their mean score; None where there were none.
-        proposal: what was proposed.
-        decision: the gate's decision (None: there was no candidate).
-        kept: numbers of the proposal's updates that were tried to the end; None: all of them.
-        harmful: numbers of those that mended something and broke something else.
-        credit: number of an update → what it added to the scores of the failures that it answers.
-        validated: the decision of the validation that followed, where there was one; where that took changes back, the
-            decision on what is left.
-    """
-
-    step: int
-    rows: int
-    score: float | None
-    proposal: Proposal = Proposal()
-    decision: Decision | None = None
-    kept: tuple[int, ...] | None = None
-    harmful: tuple[int, ...] = ()
-    credit: Mapping[int, float] = {}
-    validated: Decision | None = None
-
-    def keeps(self, at: int) -> bool:
-        """Whether an update of the proposal, by its number, is part of what was accepted."""
-        accepted = self.decision is not None and self.decision.accept
-        return accepted and (self.kept is None or at in self.kept)
 
 
 class Run(Generic[N]):
@@ -128,7 +90,7 @@ class Run(Generic[N]):
         val: mean validation score of the first and of the best version, where there was validation.
         tested: the final comparison, if it was reached.
         ledger: model calls by phase and node.
-        steps: what each step did.
+        course: what each step did, and which versions came of it.
         field: version → what it is worth on the held-out rows, of those that a choice by cost or time was among.
         offers: settings that were tried for that choice.
         config: models, data hashes and settings.
@@ -143,7 +105,7 @@ class Run(Generic[N]):
         self.val: tuple[float, float] | None = None
         self.tested: Tested | None = None
         self.ledger = Ledger()
-        self.steps: tuple[StepRecord, ...] = ()
+        self.course = Course()
         self.field: dict[str, Measured] = {}
         self.offers: tuple[Offer, ...] = ()
         self.config: dict[str, Any] = {}
@@ -175,8 +137,13 @@ class Run(Generic[N]):
         run.field = {name: Measured.model_validate(found) for name, found in state.get("field", {}).items()}
         offers = [event.data["value"] for event in events if event.kind == "offer"]
         run.offers = tuple(Offer.model_validate(offer) for offer in offers)
-        run.steps = _steps([(event.kind, event.data) for event in events])
+        run.course = read_course(events)
         return run
+
+    @property
+    def steps(self) -> tuple[StepRecord, ...]:
+        """What each step did."""
+        return self.course.steps
 
     @property
     def accepted(self) -> int:
@@ -194,28 +161,6 @@ def prompt_chars(network: Network) -> int:
     """Return the length of all system prompts of a network, in characters."""
     nodes = [node for node in network.nodes if isinstance(node, PromptNode)]
     return sum(Prompt(node).chars for node in nodes)
-
-
-def _steps(events: Sequence[tuple[str, dict[str, Any]]]) -> tuple[StepRecord, ...]:
-    """Gather the steps; a phase that a resume did again counts once."""
-    found: dict[int, StepRecord] = {}
-    step: StepRecord | None = None
-    for kind, data in events:
-        if kind == "forward":
-            scores = [loss["score"] for loss in data["losses"]]
-            step = StepRecord(data["step"], len(scores), mean(scores) if scores else None)
-        elif step is None:
-            continue
-        elif kind == "proposal":
-            step = step._replace(proposal=Proposal.model_validate(data["value"]))
-        elif kind == "gate":
-            trial = Trial.model_validate(data["value"])
-            step = step._replace(decision=trial.decision, kept=trial.kept, harmful=trial.harmful, credit=trial.credit)
-        elif kind in ("validate", "validate_again"):
-            step = step._replace(validated=Decision.model_validate(data["value"]["decision"]))
-        elif kind == "checkpoint":
-            found[step.step], step = step, None
-    return tuple(found.values())
 
 
 def _metric_means(reports: Sequence[LossReport]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from agentsym.errors import BudgetExceeded, DataError, UsageError
+from agentsym.learning.confusion import Confusions
 from agentsym.learning.dataset import Source
 from agentsym.learning.estimate import calls_per_example, uncounted
 from agentsym.learning.gate import TIE, mean
@@ -281,16 +282,26 @@ class Trainer(Generic[N]):
             return
 
         async def score() -> Tested:
-            reports = {}
-            for version in dict.fromkeys((self.agent.version, state.best)):
+            reports, confusions = {}, {}
+            first, best = self.agent.version, state.best
+            for version in dict.fromkeys((first, best)):
+                network = training.network(version)
+                confusions[version] = Confusions(network)
                 reports[version] = await self.parts.evaluator.scores(
-                    training.network(version),
+                    network,
                     rows,
                     phase="test",
                     samples=self.settings.samples,
                     progress=training.progress("test"),
+                    seen=confusions[version].add,
                 )
-            return Tested.of("test" if self.sets.test else "val", reports[self.agent.version], reports[state.best])
+            return Tested.of(
+                "test" if self.sets.test else "val",
+                reports[first],
+                reports[best],
+                confusion_before=confusions[first].counts(),
+                confusion_after=confusions[best].counts(),
+            )
 
         tested = await training.phase("test", Tested, score)
         self._summary = {"test_before": mean(tested.before), "test_after": mean(tested.after)} if self.sets.test else {}
