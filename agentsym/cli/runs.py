@@ -62,7 +62,6 @@ def show_run(
     """Show one run: its steps with decisions and edits, its scores, and its calls by phase and node."""
     from agentsym.cli.report import run_document
     from agentsym.learning.run import Run
-    from agentsym.network.network import Network
     from agentsym.store.store import Store
 
     if journal and as_json:
@@ -73,11 +72,7 @@ def show_run(
         info = run_named(store, run)
         if journal:
             return _print_journal(store, info.id, comparable)
-        versions = store.versions(info.id)
-        if not versions:
-            raise UsageError(f"run {info.id} ended before it began to learn; --journal prints what there is of it")
-        first = Network.model_validate(store.version_content(versions[0].hash))
-        loaded = Run.load(store, info.id, first)
+        loaded = Run.read(store, info.id)
     document = {
         **run_document(loaded),
         "created": info.created,

@@ -140,6 +140,22 @@ class Run(Generic[N]):
         run.course = read_course(events)
         return run
 
+    @classmethod
+    def read(cls, store: Store, run_id: str) -> Run[Network]:
+        """Read a run from the store alone; its versions can be looked at and saved, the user's own code is not loaded.
+
+        Raises:
+            UsageError: there is no such run, or it ended before it began to learn.
+        """
+        versions = store.versions(run_id)
+        if not versions:
+            raise UsageError(
+                f"run {run_id} ended before it began to learn; `agentsym runs show {run_id} --journal` prints what "
+                "there is of it"
+            )
+        first = Network.model_validate(store.version_content(versions[0].hash))
+        return Run[Network].load(store, run_id, first)
+
     @property
     def steps(self) -> tuple[StepRecord, ...]:
         """What each step did."""

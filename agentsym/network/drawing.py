@@ -157,8 +157,8 @@ def _ordered(names: Sequence[str], depth: Mapping[str, int], chains: Sequence[tu
     for sweep in range(SWEEPS):
         near = above if sweep % 2 == 0 else below
         for layer in layers if sweep % 2 == 0 else reversed(layers):
-            at = {name: place / max(1, len(own) - 1) for own in layers for place, name in enumerate(own)}
-            layer.sort(key=lambda name: _middle([at[other] for other in near.get(name, ())], at[name]))
+            shares = {name: place / max(1, len(own) - 1) for own in layers for place, name in enumerate(own)}
+            layer.sort(key=lambda name: _middle([shares[other] for other in near.get(name, ())], shares[name]))
     return layers
 
 
