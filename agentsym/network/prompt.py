@@ -81,12 +81,17 @@ class Prompt:
                 ),
             ),
         )
-        self._system = None if self._shown else self._system_message(self._instructions)
+        self._ready = None if self._shown else self._system_message(self._instructions)
+
+    @property
+    def system(self) -> str:
+        """The system message, its variables not filled."""
+        return self._system_message(self._instructions).content
 
     @property
     def chars(self) -> int:
         """The length of the system message in characters, its variables not filled."""
-        return len(self._system_message(self._instructions).content)
+        return len(self.system)
 
     def messages(self, values: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the messages for the values of the node's fields.
@@ -97,7 +102,7 @@ class Prompt:
         missing = [name for name in (*self._node.inputs, *self._shown) if name not in values]
         if missing:
             raise NetworkError(f"node {self._node.id!r} reads {', '.join(missing)}, which nobody gives it")
-        system = self._system or self._system_message(
+        system = self._ready or self._system_message(
             fill(self._instructions, {name: _plain(values[name]) for name in self._shown})
         )
         inputs = {name: values[name] for name in self._node.inputs if name not in self._shown}

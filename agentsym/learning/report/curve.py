@@ -1,0 +1,121 @@
+"""The scores of a run over its model calls, as an SVG chart: validation, what was tried, and batches of train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, floor
+from typing import NamedTuple
+
+from agentsym.learning.course import Course
+from agentsym.learning.report.markup import Html, el, join
+from agentsym.learning.report.wording import number
+
+WIDTH, HEIGHT = 720, 250
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
+MOST = 400  # points of a line
+
+
+class Scale(NamedTuple):
+    """How calls and scores become places."""
+
+    calls: int
+    low: float
+    high: float
+
+    def x(self, calls: float) -> float:
+        """Return the place of a number of calls."""
+        return LEFT + (WIDTH - LEFT - RIGHT) * calls / max(1, self.calls)
+
+    def y(self, score: float) -> float:
+        """Return the place of a score."""
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (score - self.low) / (self.high - self.low))
+
+
+def curve(course: Course) -> Html | None:
+    """Return the chart, and None where no score is known."""
+    best = [(point.calls, point.val) for point in course.points if point.val is not None]
+    train = [(step.calls, step.score) for step in course.steps if step.score is not None]
+    tried = [(step.calls, step.val, step) for step in course.steps if step.val is not None]
+    scores = [score for _, score in (*best, *train)] + [score for _, score, _ in tried]
+    if not scores:
+        return None
+    low, high = floor(min(scores) * 10) / 10, ceil(max(scores) * 10) / 10
+    scale = Scale(max(point.calls for point in course.points), low, high if high > low else low + 0.1)
+    dots = [
+        el(
+            "circle",
+            el("title", f"step {step.step + 1}: {score:.3f} on validation, {'kept' if _kept(step) else 'not kept'}"),
+            cx=f"{scale.x(calls):.1f}",
+            cy=f"{scale.y(score):.1f}",
+            r=4,
+            class_="dot" if _kept(step) else "dot no",
+        )
+        for calls, score, step in tried
+    ]
+    said = _said(best or train, "validation" if best else "train")
+    return el(
+        "svg",
+        _grid(scale),
+        el("path", d=_line(train, scale), class_="train") if len(train) > 1 else _dots(train, scale),
+        el("path", d=_stairs(best, scale), class_="best") if best else None,
+        dots,
+        class_="chart",
+        role="img",
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        aria_label=f"Score over model calls: {said}",
+    )
+
+
+def _kept(step: object) -> bool:
+    """Whether what a step made held: by validation where that came last, else by the gate."""
+    decision = getattr(step, "validated", None) or getattr(step, "decision", None)
+    return bool(decision and decision.accept)
+
+
+def _said(points: Sequence[tuple[int, float]], what: str) -> str:
+    (_, first), (calls, last) = points[0], points[-1]
+    return f"{what} went from {first:.3f} to {last:.3f} within {number(calls)} calls"
+
+
+def _grid(scale: Scale) -> Html:
+    step = 0.1 if scale.high - scale.low <= 0.51 else 0.2
+    levels = [scale.low + step * at for at in range(round((scale.high - scale.low) / step) + 1)]
+    lines = [
+        join(
+            el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{scale.y(v):.1f}", y2=f"{scale.y(v):.1f}", class_="grid"),
+            el("text", f"{v:.1f}", x=LEFT - 8, y=f"{scale.y(v) + 4:.1f}", text_anchor="end"),
+        )
+        for v in levels
+    ]
+    marks = [
+        el(
+            "text",
+            number(scale.calls * part / 4),
+            x=f"{scale.x(scale.calls * part / 4):.1f}",
+            y=HEIGHT - 14,
+            text_anchor=a,
+        )
+        for part, a in ((0, "start"), (2, "middle"), (4, "end"))
+    ]
+    return join(
+        lines,
+        marks,
+        el("text", "model calls", x=scale.x(scale.calls / 4), y=HEIGHT - 14, text_anchor="middle", class_="unit"),
+    )
+
+
+def _line(points: Sequence[tuple[int, float]], scale: Scale) -> str:
+    every = max(1, ceil(len(points) / MOST))
+    thinned = [*points[:-1:every], points[-1]] if points else []
+    return "M" + "L".join(f"{scale.x(calls):.1f} {scale.y(score):.1f}" for calls, score in thinned)
+
+
+def _stairs(points: Sequence[tuple[int, float]], scale: Scale) -> str:
+    path = f"M{scale.x(points[0][0]):.1f} {scale.y(points[0][1]):.1f}"
+    return path + "".join(f"H{scale.x(calls):.1f}V{scale.y(score):.1f}" for calls, score in points[1:])
+
+
+def _dots(points: Sequence[tuple[int, float]], scale: Scale) -> Html:
+    return join(
+        *(el("circle", cx=f"{scale.x(c):.1f}", cy=f"{scale.y(s):.1f}", r=3, class_="trained") for c, s in points)
+    )

@@ -1,0 +1,86 @@
+"""The versions of a run as a tree: what was made from what, how it scored, and which is the best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from agentsym.learning.course import VersionRecord
+from agentsym.learning.report.lanes import Place, placed
+from agentsym.learning.report.markup import Html, el, join
+from agentsym.learning.report.reading import Report
+from agentsym.learning.report.wording import count, number
+
+ROW, LANE = 40, 18
+HOW = {
+    "first": "the agent as it was",
+    "accepted": "accepted",
+    "reverted": "what validation left of it",
+    "merged": "two of the front merged",
+}
+
+
+def section(report: Report) -> Html:
+    """Return the tree, its rows in the order in which the versions came to be."""
+    run, versions = report.run, report.run.course.versions
+    front = set(run.course.front)
+    places = placed(versions, [run.best.version, run.head.version, *sorted(front)])
+    refused = Counter(s.base for s in run.steps if s.decision is not None and not s.decision.accept)
+    rows = [_row(place, report, front, refused[place.record.hash]) for place in places]
+    lanes = 1 + max(place.lane for place in places)
+    left = len(versions) - len(places)
+    note = (
+        el("p", f"{count(left, 'version')} of {number(len(versions))} are left out.", class_="quiet") if left else None
+    )
+    drawing = _drawing(places, lanes, run.best.version)
+    inset = f"--inset:{lanes * LANE + 10}px"
+    return join(el("div", drawing, el("ol", rows), class_="tree", style=inset), note)
+
+
+def _row(place: Place, report: Report, front: set[str], refused: int) -> Html:
+    record, run = place.record, report.run
+    badges = []
+    if record.hash == run.best.version:
+        badges.append(el("b", "best", class_="badge best"))
+    if record.hash in front:
+        badges.append(el("b", "front", class_="badge", title="best on some validation row"))
+    if record.hash == run.head.version and record.hash != run.best.version:
+        badges.append(el("b", "head", class_="badge", title="what learning would go on from"))
+    step = "" if record.step is None else f"step {record.step + 1}, "
+    said = f"{step}{HOW[record.how]}"
+    if refused:
+        said += f"; {count(refused, 'try').replace('trys', 'tries')} refused"
+    if place.skipped:
+        said += f"; {place.skipped} versions in between are left out"
+    score = el("span", "" if record.val is None else f"{record.val:.3f}", class_="num")
+    return el("li", el("code", record.hash[:8]), score, badges, el("span", said, class_="said"))
+
+
+def _drawing(places: Sequence[Place], lanes: int, best: str) -> Html:
+    def at(place: Place) -> tuple[int, int]:
+        return LANE // 2 + 4 + place.lane * LANE, ROW // 2 + place.row * ROW
+
+    ways = []
+    for place in places:
+        if place.parent is None:
+            continue
+        (x, y), (to_x, to_y) = at(places[place.parent]), at(place)
+        turn = y + ROW
+        bend = "" if x == to_x else f"C{x} {y + ROW // 2} {to_x} {y + ROW // 2} {to_x} {turn}"
+        ways.append(el("path", d=f"M{x} {y}{bend}L{to_x} {to_y}", class_="way skip" if place.skipped else "way"))
+    dots = [
+        el(
+            "circle",
+            cx=at(place)[0],
+            cy=at(place)[1],
+            r=6 if place.record.hash == best else 4.5,
+            class_=_class(place.record, best),
+        )
+        for place in places
+    ]
+    width, height = lanes * LANE + 8, len(places) * ROW
+    return el("svg", ways, dots, width=width, height=height, aria_hidden="true")
+
+
+def _class(record: VersionRecord, best: str) -> str:
+    return "best" if record.hash == best else record.how
