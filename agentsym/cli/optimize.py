@@ -155,7 +155,7 @@ def _refuse_with_resume(given: dict[str, Any]) -> None:
 def _resume(name: str, caps: caps.Caps, record: Path | None, as_json: bool) -> None:
     from agentsym.cli.agents import find_agent
     from agentsym.cli.plan import Plan
-    from agentsym.cli.runs import run_named
+    from agentsym.cli.run_names import run_named
     from agentsym.cli.training import train
     from agentsym.store.store import Store
 

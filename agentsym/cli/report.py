@@ -104,6 +104,7 @@ def show_report(document: Mapping[str, Any]) -> None:
     _taste(document["learned"])
     if document["out"] is not None:
         console.print(f"best agent: {_from_here(Path(document['out']))}", soft_wrap=True)
+        console.print(f"report: {_from_here(Path(document['report']))}", soft_wrap=True)
     for text in document["warnings"]:
         console.print(f"warning: {text}", style="yellow", soft_wrap=True)
     if document["next"]:

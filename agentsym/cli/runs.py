@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agentsym.cli import options
+from agentsym.cli import options, runs_compare, runs_export, runs_report
+from agentsym.cli.run_names import RunName, run_named
 from agentsym.cli.screen import as_json_line, count, dollars, emit, number, say, screen, short, span
-from agentsym.errors import StoreError, UsageError
+from agentsym.errors import UsageError
 
 if TYPE_CHECKING:
     from agentsym.learning.course import StepRecord
@@ -20,8 +21,9 @@ EDITS = 8  # edits of a step that are shown
 COMPARABLE = "With --journal: leave out times, ids, costs, stops and resumes, so that equal runs print the same."
 
 app = typer.Typer(help="What is remembered of training runs.", rich_markup_mode=None)
-
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or last.")]
+app.command("report")(runs_report.report)
+app.command("compare")(runs_compare.compare)
+app.command("export")(runs_export.export)
 
 
 @app.command("list")
@@ -94,14 +96,6 @@ def _print_journal(store: Store, run_id: str, only_comparable: bool) -> None:
     for line in lines:
         if not emit(line, indent=None):
             break
-
-
-def run_named(store: Store, name: str) -> RunInfo:
-    """Return a run by its id, the beginning of one, or `last`; raises UsageError where there is none."""
-    try:
-        return store.run(name)
-    except StoreError as error:
-        raise UsageError(str(error)) from error
 
 
 def _step(step: StepRecord) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def train(
             if ended.run.reached:
                 _save(ended.run, plan.destination(ended.run.id), document)
         except AgentsymError as error:
-            document |= {"out": None, "next": []}
+            document |= {"out": None, "report": None, "next": []}
             if document["error"] is None:
                 document["error"], code = told(error)
             else:
@@ -104,6 +104,7 @@ def _fit(plan: Plan, found: Found, caps: Caps, resume: str | None, record: Path 
 
 def _document(plan: Plan, ended: Ended, seconds: float) -> dict[str, Any]:
     from agentsym.cli.report import next_commands, run_document
+    from agentsym.cli.runs_report import NAME
 
     run, out = ended.run, plan.destination(ended.run.id)
     name = plan.name if Path.cwd() == Path(plan.folder) else plan.agent
@@ -111,6 +112,7 @@ def _document(plan: Plan, ended: Ended, seconds: float) -> dict[str, Any]:
         **run_document(run),
         "seconds": seconds,
         "out": str(out) if run.reached else None,
+        "report": str(out / NAME) if run.reached else None,
         "error": run.reason if run.status == "failed" else None,
         "warnings": _warnings(run),
         "next": next_commands(name, out, ended.rows) if run.reached else [],
@@ -118,8 +120,16 @@ def _document(plan: Plan, ended: Ended, seconds: float) -> dict[str, Any]:
 
 
 def _save(run: Run[Any], out: Path, document: dict[str, Any]) -> None:
+    """Write the best agent, the report as a page and as JSON."""
+    from agentsym.cli.runs_report import NAME
+    from agentsym.learning.report.page import page
+    from agentsym.learning.report.reading import read_report
+    from agentsym.store.store import Store
+
     try:
         run.save(out)
+        with Store.open() as store:
+            (out / NAME).write_text(page(read_report(store, run.id, run.first)), "utf-8")
         (out / "report.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
     except OSError as error:
         raise AgentsymError(

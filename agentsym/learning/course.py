@@ -63,6 +63,12 @@ class StepRecord(NamedTuple):
     calls: int = 0
     events: tuple[int, int] = (0, 0)
 
+    @property
+    def held(self) -> bool:
+        """Whether what it made was kept: by its validation, where there was one, else by the gate."""
+        last = self.validated or self.decision
+        return last is not None and last.accept
+
     def keeps(self, at: int) -> bool:
         """Whether an update of the proposal, by its number, is part of what was accepted."""
         accepted = self.decision is not None and self.decision.accept
@@ -109,12 +115,21 @@ class VersionRecord(NamedTuple):
 
 
 class Course(NamedTuple):
-    """All of it; `front` are the versions that are best on some validation row, where the algorithm keeps them."""
+    """All of it.
+
+    Attributes:
+        steps: what each step did.
+        points: where the run stood at the beginning and after each step.
+        versions: how each version came to be.
+        front: the versions that are best on some validation row, where the algorithm keeps them.
+        best_val: validation row → score of the best version.
+    """
 
     steps: tuple[StepRecord, ...] = ()
     points: tuple[Point, ...] = ()
     versions: tuple[VersionRecord, ...] = ()
     front: tuple[str, ...] = ()
+    best_val: Mapping[str, float] = {}
 
 
 def read_course(events: Iterable[Event]) -> Course:
@@ -122,8 +137,10 @@ def read_course(events: Iterable[Event]) -> Course:
     reader = _Reader()
     for event in events:
         reader.take(event)
-    versions = tuple(item._replace(val=reader.val.get(item.hash)) for item in reader.versions.values())
-    return Course(tuple(reader.steps.values()), tuple(reader.points), versions, reader.front)
+    means = {version: mean(scores.values()) for version, scores in reader.val.items()}
+    versions = tuple(item._replace(val=means.get(item.hash)) for item in reader.versions.values())
+    best_val = reader.val.get(reader.points[-1].best, {}) if reader.points else {}
+    return Course(tuple(reader.steps.values()), tuple(reader.points), versions, reader.front, best_val)
 
 
 class _Reader:
@@ -133,7 +150,7 @@ class _Reader:
         self.steps: dict[int, StepRecord] = {}
         self.points: list[Point] = []
         self.versions: dict[str, VersionRecord] = {}
-        self.val: dict[str, float] = {}
+        self.val: dict[str, Mapping[str, float]] = {}
         self.front: tuple[str, ...] = ()
         self._head = ""
         self._over = False  # learning is
@@ -201,11 +218,11 @@ class _Reader:
         return step._replace(validated=Decision.model_validate(value["decision"]), val=val)
 
     def _scored(self, version: str, val: Mapping[str, float]) -> float | None:
-        """Remember a version's mean score on validation; None where there are no rows."""
+        """Remember a version's scores on validation and return their mean; None where there are no rows."""
         if not val:
             return None
-        self.val[version] = mean(val.values())
-        return self.val[version]
+        self.val[version] = val
+        return mean(val.values())
 
     def _checkpoint(self, data: Mapping[str, Any]) -> None:
         state, calls = data["state"], data.get("summary", {}).get("calls", 0)

@@ -166,6 +166,22 @@ class Run(Generic[N]):
         """How many steps made a new version."""
         return sum(step.decision is not None and step.decision.accept for step in self.steps)
 
+    def to_frame(self) -> Any:
+        """Return the steps as a pandas data frame: scores, decisions, calls; one row a step.
+
+        Raises:
+            UsageError: pandas is not installed (extra `data`).
+        """
+        from agentsym.learning.report.export import frame
+
+        return frame(self)
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook: the result, the curve, and what was learned."""
+        from agentsym.learning.report.notebook import compact
+
+        return compact(self)
+
     def save(self, folder: Path | str) -> Path:
         """Save the best version as a folder that a person can read; returns the folder."""
         from agentsym.network.files import save

@@ -10,6 +10,7 @@ from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
+from agentsym.network.canonical import FrozenDict
 from agentsym.network.mermaid import condition
 from agentsym.network.network import END, START, Edge, Network
 from agentsym.network.nodes import AgentNode, AnyNode, PromptNode
@@ -66,7 +67,8 @@ def svg(network: Network, marks: Mapping[str, str] | None = None) -> str:
         network: what is drawn.
         marks: node → a word that is written beside its kind, for nodes that are to stand out.
     """
-    placed, marks = layout(network), marks or {}
+    marks = marks or {}
+    placed = layout(network, marks)
     nodes = {node.id: node for node in network.nodes}
     ways = [_way(way, network) for way in placed.ways]
     boxes = [_node(box, nodes.get(name), name, marks.get(name, "")) for name, box in placed.boxes.items()]
@@ -80,7 +82,7 @@ def svg(network: Network, marks: Mapping[str, str] | None = None) -> str:
     )
 
 
-def layout(network: Network) -> Layout:
+def layout(network: Network, marks: Mapping[str, str] = FrozenDict()) -> Layout:
     """Place the nodes in layers, each as far down as its longest way from START; edges back run around the side."""
     names = [START, *(node.id for node in network.nodes), END]
     back = _back_edges(network)
@@ -89,7 +91,7 @@ def layout(network: Network) -> Layout:
     chains = {edge: _chain(edge, depth) for edge in forward}
     layers = _ordered(names, depth, list(chains.values()))
     nodes = {node.id: node for node in network.nodes}
-    widths = {name: _width(nodes.get(name), name) for layer in layers for name in layer}
+    widths = {name: _width(nodes.get(name), name, marks.get(name, "")) for layer in layers for name in layer}
     spans = [sum(widths[name] for name in layer) + GAP_X * (len(layer) - 1) for layer in layers]
     inner = max(spans)
     places: dict[str, tuple[float, float]] = {}
@@ -178,10 +180,10 @@ def _around(source: Box, target: Box, side: float) -> tuple[tuple[float, float],
     return ((right, source.y), (side, source.y), (side, target.y), (left + 6, target.y))
 
 
-def _width(node: AnyNode | None, name: str) -> float:
+def _width(node: AnyNode | None, name: str, mark: str) -> float:
     if name.startswith("\0"):
         return 8.0
-    return max(64.0, CHAR * max(len(_short(_NAMES.get(name, name))), 0.82 * len(_kind(node))) + 24)
+    return max(64.0, CHAR * max(len(_short(_NAMES.get(name, name))), 0.82 * len(_about(node, mark))) + 24)
 
 
 def _short(name: str) -> str:
@@ -201,6 +203,10 @@ def _kind(node: AnyNode | None) -> str:
             return node.kind
 
 
+def _about(node: AnyNode | None, mark: str) -> str:
+    return ", ".join(filter(None, (_kind(node), mark)))
+
+
 def _label(edge: Edge, network: Network) -> str:
     if edge.when is not None:
         return _short(condition(edge.when))
@@ -215,7 +221,7 @@ def _said(edge: Edge) -> str:
 def _node(box: Box, node: AnyNode | None, name: str, mark: str) -> str:
     left, top = box.x - box.width / 2, box.y - box.height / 2
     round_ = {"prompt": 10, "tool": 2, "function": 2, "agent": 2}.get(node.kind if node else "", LINE / 2)
-    kind = f"{_kind(node)}, {mark}" if mark else _kind(node)
+    kind = _about(node, mark)
     lines = [f'<text x="{box.x:.1f}" y="{box.y + (-1 if kind else 4):.1f}" text-anchor="middle">']
     lines.append(f"{escape(_short(_NAMES.get(name, name)))}</text>")
     if kind:

@@ -290,6 +290,12 @@ class Network(Frozen):
 
         return apply(self, edits)
 
+    def _repr_html_(self) -> str:
+        """Show the graph in a notebook."""
+        from agentsym.network.drawing import svg
+
+        return svg(self)
+
     def save(self, folder: str | Path, tuned_with: Mapping[str, str] | None = None) -> Path:
         """Write `agent.yaml` and `tools/*.py` into a folder and return it; see `files.save`."""
         from agentsym.network.files import save

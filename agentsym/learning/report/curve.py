@@ -44,11 +44,11 @@ def curve(course: Course) -> Html | None:
     dots = [
         el(
             "circle",
-            el("title", f"step {step.step + 1}: {score:.3f} on validation, {'kept' if _kept(step) else 'not kept'}"),
+            el("title", f"step {step.step + 1}: {score:.3f} on validation, {'kept' if step.held else 'not kept'}"),
             cx=f"{scale.x(calls):.1f}",
             cy=f"{scale.y(score):.1f}",
             r=4,
-            class_="dot" if _kept(step) else "dot no",
+            class_="dot" if step.held else "dot no",
         )
         for calls, score, step in tried
     ]
@@ -64,12 +64,6 @@ def curve(course: Course) -> Html | None:
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         aria_label=f"Score over model calls: {said}",
     )
-
-
-def _kept(step: object) -> bool:
-    """Whether what a step made held: by validation where that came last, else by the gate."""
-    decision = getattr(step, "validated", None) or getattr(step, "decision", None)
-    return bool(decision and decision.accept)
 
 
 def _said(points: Sequence[tuple[int, float]], what: str) -> str:

@@ -89,7 +89,7 @@ def learned(diff: Diff) -> list[EditView]:
     for title, changes in (("agent", diff.agent), ("nodes", diff.nodes), ("edges", diff.edges), ("tools", diff.tools)):
         if changes:
             found.append(EditView(title, tuple(_of_change(change, named=True) for change in changes)))
-    for parameter in diff.parameters:
+    for parameter in sorted(diff.parameters, key=lambda change: change.path.endswith("/examples")):  # many, and long
         lines = [_of_change(change, named=change.what in ("order", "value")) for change in parameter.items]
         lines += [_of_unified(line) for line in parameter.text.splitlines()[2:] if not line.startswith("@@")]
         found.append(EditView(parameter.path, tuple(lines)))
@@ -98,10 +98,8 @@ def learned(diff: Diff) -> list[EditView]:
 
 def _about(edit: Edit) -> str:
     match edit:
-        case SetParameter():
+        case SetParameter() | AddItem():
             return edit.path
-        case AddItem():
-            return f"{edit.path}: add"
         case DropItem():
             return f"{edit.path}: drop {edit.id}"
         case ReplaceItem():

@@ -44,9 +44,9 @@ def findings(report: Report) -> Iterator[str]:
         yield "The run is under way, or was killed: no end of it is written down. `agentsym optimize --resume` goes on."
     if run.tested is not None:
         if run.tested.rows == "val":
-            yield "There were no test rows: the scores are those on validation, by which the run chose its best version."
+            yield "There were no test rows: the scores are on validation, by which the run chose its best version."
         if len(run.tested.after) < FEW:
-            yield f"The scores are of {count(len(run.tested.after), 'row')} only; the interval says how little that tells."
+            yield f"Only {count(len(run.tested.after), 'row')} were scored; the interval shows how little that tells."
         worse = sum(a < b for b, a in zip(run.tested.before, run.tested.after, strict=True))
         if worse and run.accepted:
             better = sum(a > b for b, a in zip(run.tested.before, run.tested.after, strict=True))

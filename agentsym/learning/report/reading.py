@@ -150,8 +150,9 @@ def _of_gradients(event: Event | None) -> dict[str, tuple[tuple[str, str], ...]]
     for gradients in Gradients.model_validate(event.data["value"]).rows:
         for item in gradients:
             if not item.satisfied and item.status != "skipped" and (item.analysis or item.suggestions):
-                advice = (f"{suggestion.parameter}: {suggestion.advice}" for suggestion in item.suggestions)
-                said = "\n".join(dict.fromkeys(filter(None, (item.analysis, *advice))))
+                new = [suggestion for suggestion in item.suggestions if suggestion.advice != item.analysis]
+                advice = (f"{suggestion.parameter}: {suggestion.advice}" for suggestion in new)
+                said = "\n".join(filter(None, (item.analysis, *advice)))
                 found[item.example_id] = (*found.get(item.example_id, ()), (item.node, said))
     return found
 

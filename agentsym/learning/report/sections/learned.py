@@ -12,7 +12,7 @@ from agentsym.network.diff import diff
 from agentsym.network.drawing import svg
 from agentsym.network.network import Network
 
-LINES = 8  # lines of a parameter that stand open
+LINES, EXAMPLES = 8, 3  # lines of a parameter that stand open; worked examples are many, and long
 MORE = 60  # lines that can be opened
 
 
@@ -40,7 +40,8 @@ def _line(line: Line) -> Html:
 
 
 def _parameter(view: EditView) -> Html:
-    shown, rest = view.lines[:LINES], view.lines[LINES : LINES + MORE]
+    most = EXAMPLES if view.about.endswith("/examples") else LINES
+    shown, rest = view.lines[:most], view.lines[most : most + MORE]
     left = len(view.lines) - len(shown) - len(rest)
     hidden = None
     if rest:

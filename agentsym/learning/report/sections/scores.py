@@ -22,9 +22,9 @@ def _legend(report: Report) -> Html:
     items = []
     if any(point.val is not None for point in course.points):
         items.append(el("li", el("i", class_="key best"), "best version on validation"))
-    if any(step.val is not None for step in course.steps):
-        items.append(el("li", el("i", class_="key dot"), "tried, kept"))
-        items.append(el("li", el("i", class_="key dot no"), "tried, not kept"))
+    for held, name, key in ((True, "tried, kept", "key dot"), (False, "tried, not kept", "key dot no")):
+        if any(step.val is not None and step.held is held for step in course.steps):
+            items.append(el("li", el("i", class_=key), name))
     if any(step.score is not None for step in course.steps):
         items.append(el("li", el("i", class_="key train"), "rows of train that the step ran"))
     note = (

@@ -30,8 +30,8 @@ def section(report: Report) -> Html:
         rest = number(len(report.steps) - told)
         note = el(
             "p",
-            f"{told} of {len(report.steps)} steps are told in full: the accepted ones first, then the latest (at most {DETAILED}). "
-            f"Of the other {rest} only the outcome stands here; agentsym runs show --json has them all.",
+            f"{told} of {len(report.steps)} steps are told in full: accepted ones first, then the latest (at most "
+            f"{DETAILED}). Of the other {rest} only the outcome stands here; agentsym runs show --json has them all.",
             class_="quiet",
         )
     return join(note, shown)

@@ -21,8 +21,8 @@ def _headline(report: Report) -> Html:
     scores: Html | None = None
     if tested is not None:
         before, after, gain = mean(tested.before), mean(tested.after), tested.gain
-        change = f"{gain.mean:+.3f} on {count(len(tested.after), _rows(tested.rows))}, 95 % interval {interval(gain.low, gain.high)}"
-        scores = _scores(before, after, change)
+        of = count(len(tested.after), _rows(tested.rows))
+        scores = _scores(before, after, f"{gain.mean:+.3f} on {of}, 95 % interval {interval(gain.low, gain.high)}")
     elif val is not None:
         scores = _scores(*val, f"{val[1] - val[0]:+.3f} on validation, without a final comparison")
     tone = "good" if tested is not None and tested.gain.low > 0 else "plain"

@@ -1,0 +1,164 @@
+"""A run as tables for analysis: steps, edits, runs of rows, calls, curve and versions, as JSONL, CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from agentsym.errors import AgentsymError, UsageError
+from agentsym.learning.report.reading import fate
+from agentsym.learning.run import Run
+from agentsym.store.store import Store
+
+Format = Literal["parquet", "jsonl", "csv"]
+Table = list[dict[str, Any]]
+_EXTRA = "install it with: pip install 'agentsym[data]'"
+
+
+def tables(store: Store, run: Run[Any]) -> dict[str, Table]:
+    """Return every table by its name; what is no number or text stands in it as JSON."""
+    return {
+        "steps": steps(run),
+        "edits": list(_edits(run)),
+        "trajectories": list(_trajectories(store, run)),
+        "calls": [
+            {**entry, "tokens": entry["prompt_tokens"] + entry["completion_tokens"]} for entry in run.ledger.to_json()
+        ],
+        "curve": [point._asdict() for point in run.course.points],
+        "versions": [version._asdict() for version in run.course.versions],
+    }
+
+
+def steps(run: Run[Any]) -> Table:
+    """Return one row a step; steps count from 1, as everywhere on the screen."""
+    return [
+        {
+            "step": step.step + 1,
+            "rows": step.rows,
+            "train": step.score,
+            "val": step.val,
+            "accepted": step.decision is not None and step.decision.accept,
+            "before": None if step.decision is None else step.decision.before,
+            "after": None if step.decision is None else step.decision.after,
+            "reason": "" if step.decision is None else step.decision.reason,
+            "validated": None if step.validated is None else step.validated.accept,
+            "updates": len(step.proposal.updates),
+            "edits": len(step.proposal.edits),
+            "calls": step.calls,
+            "base": step.base,
+            "candidate": step.candidate,
+        }
+        for step in run.steps
+    ]
+
+
+def frame(run: Run[Any]) -> Any:
+    """Return the steps as a pandas data frame; raises UsageError where there is no pandas."""
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        raise UsageError(f"a data frame needs pandas; {_EXTRA}") from error
+    return DataFrame(steps(run))
+
+
+def export(found: Mapping[str, Table], folder: Path, form: Format) -> list[Path]:
+    """Write tables into a folder, one file each, and return the files.
+
+    Raises:
+        UsageError: Parquet is asked for and pyarrow is not installed.
+        AgentsymError: nothing can be written there.
+    """
+    write: Callable[[Path, Table], None] = {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}[form]
+    if form == "parquet":
+        _pyarrow()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for name, rows in found.items():
+            file = folder / f"{name}.{form}"
+            write(file, rows)
+            files.append(file)
+        return files
+    except OSError as error:
+        raise AgentsymError(
+            f"{folder}: the tables cannot be written there ({error.strerror or error}); name another with --out"
+        ) from error
+
+
+def _edits(run: Run[Any]) -> Iterator[dict[str, Any]]:
+    for step in run.steps:
+        for at, update in enumerate(step.proposal.updates):
+            common = {
+                "step": step.step + 1,
+                "update": at,
+                "parameter": update.parameter,
+                "fate": fate(step, at),
+                "credit": step.credit.get(at),
+                "earlier": update.earlier,
+                "answers": json.dumps(update.groups, ensure_ascii=False),
+                "errors": json.dumps(update.errors, ensure_ascii=False),
+            }
+            for edit in update.edits:
+                yield {**common, "op": edit.op, "why": edit.why, "edit": _json(edit.model_dump(mode="json"))}
+            if not update.edits:
+                yield {**common, "op": None, "why": "", "edit": None}
+
+
+def _trajectories(store: Store, run: Run[Any]) -> Iterator[dict[str, Any]]:
+    for recorded in store.trajectories(run.id):
+        trajectory, data = recorded.trajectory, recorded.data
+        yield {
+            "id": trajectory.id,
+            "row": trajectory.example_id,
+            "version": trajectory.version,
+            "phase": data.get("phase"),
+            "step": None if data.get("step") is None else data["step"] + 1,
+            "score": data.get("score"),
+            "status": trajectory.status,
+            "error": trajectory.error,
+            "inputs": _json(trajectory.inputs),
+            "output": _json(trajectory.output),
+            "calls": trajectory.usage.calls,
+            "tokens": trajectory.usage.tokens,
+            "usd": trajectory.usage.usd,
+            "seconds": trajectory.seconds,
+        }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _jsonl(file: Path, rows: Table) -> None:
+    with file.open("w", encoding="utf-8", errors="replace") as out:
+        out.writelines(f"{_json(row)}\n" for row in rows)
+
+
+def _csv(file: Path, rows: Table) -> None:
+    with file.open("w", encoding="utf-8", errors="replace", newline="") as out:
+        writer = csv.DictWriter(out, fieldnames=_columns(rows))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _parquet(file: Path, rows: Table) -> None:
+    pyarrow = _pyarrow()
+    from pyarrow import parquet
+
+    columns = {name: [row[name] for row in rows] for name in _columns(rows)}
+    parquet.write_table(pyarrow.table(columns), file)
+
+
+def _columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise UsageError(f"Parquet needs pyarrow; {_EXTRA}, or take --format jsonl or csv") from error
+    return pyarrow
