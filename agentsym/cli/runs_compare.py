@@ -58,7 +58,7 @@ def _rows(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         row("status", *(f"{run['status']}: {run['reason']}" if run["reason"] else run["status"] for run in both)),
     ]
     for setting in document["settings"]:
-        found.append(row(setting["name"], *(_value(setting[side]) for side in ("a", "b"))))
+        found.append(row(f"set: {setting['name']}", *(_value(setting[side]) for side in ("a", "b"))))
     for name in ("tested", "val"):
         if any(run[name] is not None for run in both):
             said = "score on " + ("validation" if name == "val" else "the final rows")

@@ -21,7 +21,7 @@
   });
 
   const steps = document.getElementById("steps");
-  const details = steps ? [...steps.querySelectorAll("details.step")] : [];
+  const details = steps ? [...steps.querySelectorAll("details.step, details.steps")] : [];
   if (details.length > 1) {
     const button = document.createElement("button");
     button.type = "button";
@@ -36,7 +36,7 @@
   }
   const opened = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
-    if (target && target.tagName === "DETAILS") target.open = true;
+    for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
   };
   addEventListener("hashchange", opened);
   opened();

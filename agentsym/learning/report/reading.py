@@ -26,7 +26,7 @@ from agentsym.store.store import Store
 FAILURES = 4  # failures of a step that are told
 CHANGES = 8  # changes of a step
 EDITS = 6  # edits of a change
-DETAILED = 60  # steps that are told in full; of a longer run those that were accepted, and the last ones
+DETAILED = 120  # steps that are told in full; of a longer run those that were accepted, and the last ones
 SAID = 400  # letters of a field
 
 Fate = Literal["accepted", "rejected", "harmful", "refused", "unchanged"]

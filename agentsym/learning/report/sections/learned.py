@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agentsym.learning.report.edits import EditView, Line, learned
 from agentsym.learning.report.markup import Html, el, join
@@ -14,16 +14,28 @@ from agentsym.network.network import Network
 
 LINES, EXAMPLES = 8, 3  # lines of a parameter that stand open; worked examples are many, and long
 MORE = 60  # lines that can be opened
+ROOM = 250_000  # bytes of all parameters
 
 
 def section(report: Report) -> Html:
     """Return the differences, parameter by parameter, and the graphs."""
     run = report.run
     found = learned(diff(run.first, run.best))
-    parts = [_parameter(view) for view in found] or [
-        el("p", "Nothing: the best version is the first one.", class_="quiet")
-    ]
-    return join(parts, _graphs(run.first, run.best))
+    nothing = el("p", "Nothing: the best version is the first one.", class_="quiet")
+    return join(_parameters(found) or nothing, _graphs(run.first, run.best))
+
+
+def _parameters(found: Sequence[EditView]) -> list[Html]:
+    """Return the differences, as far as there is room."""
+    parts, room = [], ROOM
+    for at, view in enumerate(found):
+        part = _parameter(view)
+        room -= len(part.encode())
+        if room < 0:
+            left = count(len(found) - at, "parameter")
+            return [*parts, el("p", f"{left} more are left out here; agentsym diff shows all.", class_="quiet")]
+        parts.append(part)
+    return parts
 
 
 def lines(shown: Iterable[Line]) -> Html:

@@ -10,6 +10,7 @@ from agentsym.network.nodes import PromptNode
 from agentsym.network.prompt import Prompt
 
 LONGEST = 12_000  # letters of a prompt that are shown
+ROOM = 200_000  # letters of all prompts
 
 
 def section(report: Report) -> Html:
@@ -18,28 +19,29 @@ def section(report: Report) -> Html:
     names = [*first, *(name for name in best if name not in first)]
     if not names:
         return el("p", "The agent has no prompt.", class_="quiet")
-    return join([_node(name, first.get(name), best.get(name)) for name in names])
+    longest = min(LONGEST, ROOM // (2 * len(names)))
+    return join([_node(name, first.get(name), best.get(name), longest) for name in names])
 
 
 def _prompts(network: Network) -> dict[str, str]:
     return {node.id: Prompt(node).system for node in network.nodes if isinstance(node, PromptNode)}
 
 
-def _node(name: str, before: str | None, after: str | None) -> Html:
+def _node(name: str, before: str | None, after: str | None, longest: int) -> Html:
     head = el("h3", el("code", name))
     if before == after:
-        return join(head, _prompt("before and after", before))
-    return join(head, _prompt("before", before), _prompt("after", after))
+        return join(head, _prompt("before and after", before, longest))
+    return join(head, _prompt("before", before, longest), _prompt("after", after, longest))
 
 
-def _prompt(title: str, text: str | None) -> Html:
+def _prompt(title: str, text: str | None, longest: int) -> Html:
     if text is None:
         return el("p", f"{title}: the node is not there.", class_="quiet")
-    left = len(text) - LONGEST
+    left = len(text) - longest
     note = (
         el("p", f"{number(left)} letters more are left out; agent.yaml holds them.", class_="quiet")
         if left > 0
         else None
     )
-    shown = el("pre", text[:LONGEST], tabindex=0)
+    shown = el("pre", text[:longest], tabindex=0)
     return el("details", el("summary", f"{title}, {number(len(text))} letters"), shown, note)

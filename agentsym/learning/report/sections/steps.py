@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentsym.learning.course import StepRecord
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import CHANGES, DETAILED, FAILURES, ChangeView, Failure, Report, StepView
 from agentsym.learning.report.sections.learned import lines
 from agentsym.learning.report.wording import count, number
 
-ROOM = 1_200_000  # letters of all steps; what does not fit is told in a line
+ROOM = 1_000_000  # bytes of all steps; what does not fit is told in a line
+UNGROUPED, GROUP = 30, 20  # steps that stand without groups, and those of a group
 FATES = {
     "accepted": "kept",
     "rejected": "dropped",
@@ -34,7 +37,21 @@ def section(report: Report) -> Html:
             f"{DETAILED}). Of the other {rest} only the outcome stands here; agentsym runs show --json has them all.",
             class_="quiet",
         )
-    return join(note, shown)
+    return join(note, _groups(report.steps, shown))
+
+
+def _groups(views: Sequence[StepView], shown: Sequence[Html]) -> Sequence[Html]:
+    """Put the steps of a long run into groups that open one by one; the last one is open."""
+    if len(views) <= UNGROUPED:
+        return shown
+    found = []
+    for start in range(0, len(views), GROUP):
+        own = views[start : start + GROUP]
+        accepted = sum(_accepted(view.record) for view in own)
+        title = f"Steps {own[0].record.step + 1} to {own[-1].record.step + 1}: {number(accepted)} accepted"
+        last = start + GROUP >= len(views)
+        found.append(el("details", el("summary", title), shown[start : start + GROUP], class_="steps", open=last))
+    return found
 
 
 def _bodies(steps: tuple[StepView, ...]) -> dict[int, Html]:
@@ -42,7 +59,7 @@ def _bodies(steps: tuple[StepView, ...]) -> dict[int, Html]:
     room, found = ROOM, {}
     for view in sorted((view for view in steps if view.detailed), key=lambda view: not _accepted(view.record)):
         body = _body(view)
-        room -= len(body)
+        room -= len(body.encode())
         if room < 0:
             break
         found[view.record.step] = body
@@ -69,7 +86,9 @@ def _accepted(record: StepRecord) -> bool:
 def _outcome(record: StepRecord) -> tuple[str, str]:
     if record.decision is None:
         return ("validated", "plain") if record.validated else ("nothing tried", "plain")
-    return ("accepted", "yes") if record.decision.accept else ("rejected", "no")
+    if not record.decision.accept:
+        return "rejected", "no"
+    return ("accepted", "yes") if record.held else ("not confirmed", "warn")
 
 
 def _said(view: StepView) -> str:

@@ -1,0 +1,1 @@
+"""What a report costs: building it, its size, and opening it in a browser."""
