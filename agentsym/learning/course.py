@@ -230,6 +230,8 @@ class _Reader:
         self.front = tuple(state.get("pool", ()))
         if state["step"]:
             self._end_step(state["step"] - 1, calls)
+        if self.points and self.points[-1].step == state["step"]:  # the last validation, after all steps
+            self.points.pop()
         self.points.append(Point(state["step"], calls, state["best"], state["best_score"] if state["val"] else None))
         self._begin()
 

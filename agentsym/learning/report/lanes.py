@@ -1,8 +1,8 @@
-"""The versions of a run as a tree whose branches stand side by side in lanes, as version control shows them."""
+"""The versions of a run as a tree: the way to the best version goes straight down, what led nowhere stands aside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agentsym.learning.course import VersionRecord
@@ -15,8 +15,8 @@ class Place(NamedTuple):
 
     Attributes:
         record: the version.
-        row: its row, from 0, in the order in which versions came to be.
-        lane: its lane, from 0.
+        row: its row, from 0. Children that stand aside come before the one that goes on below its parent.
+        lane: how often one has to turn aside on the way to it.
         parent: the row of its nearest ancestor that is shown; None for the first.
         skipped: ancestors between the two that are left out.
     """
@@ -28,22 +28,52 @@ class Place(NamedTuple):
     skipped: int = 0
 
 
-def placed(versions: Sequence[VersionRecord], important: Iterable[str]) -> list[Place]:
+def placed(versions: Sequence[VersionRecord], best: str, important: Iterable[str] = ()) -> list[Place]:
     """Give each version a row and a lane; of very many those are kept that matter, the first and the last ones.
 
     Args:
         versions: all of them, in their order.
-        important: hashes of versions that are shown whatever happens, with their ancestors as far as there is room.
+        best: hash of the version that the straight way leads to.
+        important: hashes of others that are shown whatever happens, with their ancestors as far as there is room.
     """
     parents = {item.hash: item.parent for item in versions}
-    shown = [item for item in versions if item.hash in _kept(versions, parents, important)]
-    rows = {item.hash: row for row, item in enumerate(shown)}
-    above = [_above(item.hash, parents, rows) for item in shown]
-    lanes = _lanes([row for row, _ in above])
-    return [
-        Place(item, row, lane, parent, skipped)
-        for row, (item, lane, (parent, skipped)) in enumerate(zip(shown, lanes, above, strict=True))
-    ]
+    kept = _kept(versions, parents, [best, *important])
+    above = {item.hash: _above(item.hash, parents, kept) for item in versions if item.hash in kept}
+    children: dict[str | None, list[str]] = {}
+    for name, (parent, _) in above.items():
+        children.setdefault(parent, []).append(name)
+    records, rows = {item.hash: item for item in versions}, dict[str, int]()
+    places = []
+    for row, (name, lane) in enumerate(_walk(children, None, 0, _weights(versions, above, best))):
+        parent, skipped = above[name]
+        rows[name] = row
+        places.append(Place(records[name], row, lane, None if parent is None else rows[parent], skipped))
+    return places
+
+
+def _weights(
+    versions: Sequence[VersionRecord], above: Mapping[str, tuple[str | None, int]], best: str
+) -> dict[str, int]:
+    """Return for each version how many come from it; whoever leads to the best one counts for more than all."""
+    weights = dict.fromkeys(above, 1)
+    weights[best] = 2 * len(versions)
+    for item in reversed(versions):
+        parent = above[item.hash][0] if item.hash in above else None
+        if parent is not None:
+            weights[parent] += weights[item.hash]
+    return weights
+
+
+def _walk(
+    children: Mapping[str | None, list[str]], parent: str | None, lane: int, weights: Mapping[str, int]
+) -> Iterator[tuple[str, int]]:
+    """Yield all versions below one, with their lanes: the lighter branches first, then the one that goes on."""
+    own = children.get(parent, ())
+    main = max(own, key=lambda name: weights[name], default=None)
+    for name in (*(name for name in own if name != main), *([main] if main else [])):
+        below = lane if name == main else lane + 1
+        yield name, below
+        yield from _walk(children, name, below, weights)
 
 
 def _kept(versions: Sequence[VersionRecord], parents: dict[str, str | None], important: Iterable[str]) -> set[str]:
@@ -61,40 +91,9 @@ def _kept(versions: Sequence[VersionRecord], parents: dict[str, str | None], imp
     return kept
 
 
-def _above(version: str, parents: dict[str, str | None], rows: dict[str, int]) -> tuple[int | None, int]:
-    """Return the row of the nearest ancestor that is shown, and how many are skipped on the way."""
+def _above(version: str, parents: Mapping[str, str | None], kept: set[str]) -> tuple[str | None, int]:
+    """Return the nearest ancestor that is shown, and how many are skipped on the way."""
     parent, skipped = parents.get(version), 0
-    while parent is not None and parent not in rows:
+    while parent is not None and parent not in kept:
         parent, skipped = parents.get(parent), skipped + 1
-    return (None if parent is None else rows[parent]), skipped
-
-
-def _lanes(parents: Sequence[int | None]) -> list[int]:
-    """Return the lane of each row: a first child goes on in its parent's, others branch off into a free one."""
-    lanes: list[int] = []
-    going_on: set[int] = set()
-    starts = [_goes_on(parent, going_on) for parent in parents]
-    ends = list(range(len(parents)))
-    for row in reversed(range(len(parents))):
-        parent = parents[row]
-        if not starts[row] and parent is not None:
-            ends[parent] = max(ends[parent], ends[row])
-    taken: list[int] = []  # lane → the last row in which it is taken
-    for row, parent in enumerate(parents):
-        if parent is not None and not starts[row]:
-            lanes.append(lanes[parent])
-            continue
-        begins = row if parent is None else parent + 1
-        free = (lane for lane, last in enumerate(taken) if last < begins)
-        lane = next(free, len(taken))
-        taken[lane : lane + 1] = [ends[row]]
-        lanes.append(lane)
-    return lanes
-
-
-def _goes_on(parent: int | None, going_on: set[int]) -> bool:
-    """Whether a row starts a lane; its parent's lane is taken by the first child."""
-    if parent is None or parent in going_on:
-        return True
-    going_on.add(parent)
-    return False
+    return parent, skipped

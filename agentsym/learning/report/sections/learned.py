@@ -27,7 +27,7 @@ def section(report: Report) -> Html:
 
 def _parameters(found: Sequence[EditView]) -> list[Html]:
     """Return the differences, as far as there is room."""
-    parts, room = [], ROOM
+    room, parts = ROOM, list[Html]()
     for at, view in enumerate(found):
         part = _parameter(view)
         room -= len(part.encode())

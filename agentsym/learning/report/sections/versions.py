@@ -12,6 +12,7 @@ from agentsym.learning.report.reading import Report
 from agentsym.learning.report.wording import count, number
 
 ROW, LANE = 40, 18
+OPEN = 30  # versions that stand open
 HOW = {
     "first": "the agent as it was",
     "accepted": "accepted",
@@ -21,10 +22,10 @@ HOW = {
 
 
 def section(report: Report) -> Html:
-    """Return the tree, its rows in the order in which the versions came to be."""
+    """Return the tree: the way to the best version straight down, what led nowhere aside."""
     run, versions = report.run, report.run.course.versions
     front = set(run.course.front)
-    places = placed(versions, [run.best.version, run.head.version, *sorted(front)])
+    places = placed(versions, run.best.version, [run.head.version, *sorted(front)])
     refused = Counter(s.base for s in run.steps if s.decision is not None and not s.decision.accept)
     rows = [_row(place, report, front, refused[place.record.hash]) for place in places]
     lanes = 1 + max(place.lane for place in places)
@@ -34,7 +35,10 @@ def section(report: Report) -> Html:
     )
     drawing = _drawing(places, lanes, run.best.version)
     inset = f"--inset:{lanes * LANE + 10}px"
-    return join(el("div", drawing, el("ol", rows), class_="tree", style=inset), note)
+    tree = el("div", drawing, el("ol", rows), class_="tree", style=inset)
+    if len(places) <= OPEN:
+        return join(tree, note)
+    return el("details", el("summary", f"{number(len(versions))} versions"), tree, note)
 
 
 def _row(place: Place, report: Report, front: set[str], refused: int) -> Html:
@@ -65,9 +69,8 @@ def _drawing(places: Sequence[Place], lanes: int, best: str) -> Html:
         if place.parent is None:
             continue
         (x, y), (to_x, to_y) = at(places[place.parent]), at(place)
-        turn = y + ROW
-        bend = "" if x == to_x else f"C{x} {y + ROW // 2} {to_x} {y + ROW // 2} {to_x} {turn}"
-        ways.append(el("path", d=f"M{x} {y}{bend}L{to_x} {to_y}", class_="way skip" if place.skipped else "way"))
+        way = f"M{x} {y}V{to_y}" if x == to_x else f"M{x} {y}V{to_y - LANE}Q{x} {to_y} {x + LANE} {to_y}H{to_x}"
+        ways.append(el("path", d=way, class_="way skip" if place.skipped else "way"))
     dots = [
         el(
             "circle",

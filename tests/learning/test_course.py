@@ -1,0 +1,77 @@
+"""The course of a run: steps with their candidates and calls, the points of the curve, and how versions came to be."""
+
+from pathlib import Path
+
+import pytest
+
+from agentsym.learning.course import TOLD_BY, read_course
+from agentsym.learning.run import Run
+from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.network.edits import AddItem
+from agentsym.store.store import Store
+from tests.learning.dying import DyingStore, Killed
+from tests.learning.symbolic.world import TRAIN, VAL, WORLD, Tracing, agent, opened, rows, trainer
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return opened(tmp_path)
+
+
+def test_every_version_has_its_origin_and_every_accepted_step_its_candidate(store: Store) -> None:
+    run = trainer(store, WORLD, TRAIN, val=VAL).fit()
+    versions = {version.hash: version for version in run.course.versions}
+    assert [v.hash for v in store.versions(run.id)] == list(versions)
+    assert [v.how for v in versions.values()] == ["first", *["accepted"] * (len(versions) - 1)]
+    accepted = [step for step in run.steps if step.decision is not None and step.decision.accept]
+    assert [(v.hash, v.parent, v.step) for v in list(versions.values())[1:]] == [
+        (step.candidate, step.base, step.step) for step in accepted
+    ]
+
+
+def test_the_points_are_those_of_the_checkpoints(store: Store) -> None:
+    run = trainer(store, WORLD, TRAIN, val=VAL).fit()
+    events = list(store.events(run.id, kind="checkpoint"))
+    done = {event.data["state"]["step"]: event.data["summary"]["calls"] for event in events}
+    assert {point.step: point.calls for point in run.course.points} == done
+    assert (run.course.points[0].val, run.course.points[-1].val) == run.val == (0.25, 1.0)
+    assert run.course.versions[0].val == 0.25
+    assert dict(run.course.best_val) == {row.id: 1.0 for row in VAL}
+    assert [step.calls for step in run.steps] == [point.calls for point in run.course.points[1:]]
+
+
+def test_without_validation_the_points_have_no_score(store: Store) -> None:
+    run = trainer(store, WORLD, TRAIN).fit()
+    assert {point.val for point in run.course.points} == {None} and run.course.best_val == {}
+
+
+def test_what_validation_took_back_is_told_as_such(store: Store) -> None:
+    harmful = Tracing(WORLD, extra={"a": ("trojan",)})
+    train = rows(["a", "b", "both"] * 2)
+    run = trainer(store, WORLD, train, val=VAL, teacher=harmful, optimizer=Recipe(explore=0.0, prune=False)).fit()
+    assert "reverted" in [version.how for version in run.course.versions]
+    assert run.course.versions[-1].how == "reverted" or run.val == (0.25, 1.0)
+
+
+def test_versions_that_were_joined_are_told_as_merged(store: Store) -> None:
+    joined = agent().apply([AddItem(path="read/rules", item="mind a")])
+    run = trainer(store, WORLD, TRAIN, val=VAL).fit()
+    events = [event for event in store.events(run.id) if event.kind in TOLD_BY]
+    first = next(at for at, event in enumerate(events) if event.kind == "checkpoint")
+    version = next(event for event in events if event.kind == "version")
+    data = {**version.data, "hash": joined.version, "parent": run.first.version}
+    merged = version.model_copy(update={"data": data})  # as a crossing writes it: before any phase of its step
+    course = read_course([*events[: first + 1], merged, *events[first + 1 :]])
+    assert {v.hash: v.how for v in course.versions}[joined.version] == "merged"
+
+
+@pytest.mark.parametrize("life", [8, 15])
+def test_a_run_that_was_killed_has_the_course_until_then(tmp_path: Path, life: int) -> None:
+    with DyingStore.open(tmp_path / "dying.db") as dying:
+        dying.life = life
+        with pytest.raises(Killed):
+            trainer(dying, WORLD, TRAIN, val=VAL).fit()
+    with Store.open(tmp_path / "dying.db") as store:
+        run = Run.read(store, store.run("last").id)
+    assert run.status == "running"
+    assert len(run.course.points) == len(run.steps) + 1
