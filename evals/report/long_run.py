@@ -5,7 +5,6 @@ It learns nothing; it has the events, the texts' lengths and the branches of a r
 
 from __future__ import annotations
 
-import asyncio
 import random
 from typing import Any
 
@@ -20,6 +19,7 @@ from agentsym.learning.symbolic.validation import Validated
 from agentsym.models.ledger import Ledger
 from agentsym.network.edits import AddItem, DropItem, Edit, SetParameter
 from agentsym.network.records import LossReport, Message, Step, Trajectory, Usage
+from agentsym.runtime.loop import run_sync
 from agentsym.store.store import Store, new_run_id
 
 LABELS = ("billing", "delivery", "returns", "repair", "other")
@@ -99,7 +99,7 @@ class LongRun:
         async def ran() -> tuple[Evidence, ...]:
             return tuple(self._evidence(row, state.head, passes=draw.random() < level) for row in rows)
 
-        evidence = asyncio.run(journal.forward(state.step, rows, ran))
+        evidence = run_sync(journal.forward(state.step, rows, ran))
         failing = [item.row.id for item in evidence if item.loss.score < 1][:6]
         blames = [Blame(example_id=row, shares={"sort": 1.0}, critiques={"sort": self._words(25)}) for row in failing]
         journal.write("blame", value=Blames(runs=tuple(blames)))

@@ -65,7 +65,7 @@ def test_versions_that_were_joined_are_told_as_merged(store: Store) -> None:
     assert {v.hash: v.how for v in course.versions}[joined.version] == "merged"
 
 
-@pytest.mark.parametrize("life", [8, 15])
+@pytest.mark.parametrize("life", [3, 5, 9])
 def test_a_run_that_was_killed_has_the_course_until_then(tmp_path: Path, life: int) -> None:
     with DyingStore.open(tmp_path / "dying.db") as dying:
         dying.life = life
@@ -74,4 +74,4 @@ def test_a_run_that_was_killed_has_the_course_until_then(tmp_path: Path, life: i
     with Store.open(tmp_path / "dying.db") as store:
         run = Run.read(store, store.run("last").id)
     assert run.status == "running"
-    assert len(run.course.points) == len(run.steps) + 1
+    assert len(run.course.points) == (len(run.steps) + 1 if run.reached else 0)

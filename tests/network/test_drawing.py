@@ -12,7 +12,7 @@ from agentsym.network.network import END, START, Network
 
 def chain(*edges: tuple[str, ...], **more: object) -> Network:
     """Return prompt nodes of no inputs, connected as named."""
-    names = dict.fromkeys(name for edge in edges for name in edge[:2] if name != END)
+    names = dict.fromkeys(name for edge in edges for name in edge[:2] if name not in (START, END))
     nodes = [PromptNode(name, "Do it.", output={f"{name}_out": str}) for name in names]
     return Agent("drawn", nodes, edges, **more)  # type: ignore[arg-type]
 
@@ -35,7 +35,7 @@ def test_every_edge_leads_downwards_and_no_box_lies_on_another() -> None:
 
 def test_a_cycle_is_drawn_as_a_way_back() -> None:
     again = {"field": "b_out", "value": "again"}
-    network = chain(("a", "b"), ("b", "a", again), ("b", "__end__"))  # type: ignore[arg-type]
+    network = chain((START, "a"), ("a", "b"), ("b", "a", again), ("b", END))  # type: ignore[arg-type]
     backs = [way.edge for way in layout(network).ways if way.back]
     assert [(edge.source, edge.target) for edge in backs] == [("b", "a")]
     assert "b_out = again" in svg(network) and ">else<" in svg(network)
@@ -57,7 +57,7 @@ def test_long_names_do_not_leave_their_box(name: str) -> None:
 
 def test_values_in_conditions_are_text() -> None:
     evil = {"field": "a_out", "value": "<script>alert(1)</script>"}
-    network = chain(("a", "b", evil), ("a", "__end__"))  # type: ignore[arg-type]
+    network = chain(("a", "b", evil), ("a", END))  # type: ignore[arg-type]
     assert "<script" not in svg(network) and "&lt;script" in svg(network)
 
 

@@ -65,7 +65,7 @@ def _tiles(report: Report) -> Html:
         ("chars", number(chars[1]), "letters of prompts", f"{number(chars[0])} before"),
     ]
     cells = [
-        el("div", el("dt", name), el("dd", value, id=key), el("dd", note, class_="note"))
+        el("div", el("dt", name), el("dd", value, id=f"figure-{key}"), el("dd", note, class_="note"))
         for key, value, name, note in tiles
     ]
     return el("dl", cells, class_="tiles")
