@@ -34,6 +34,7 @@ RUN = (
     "docs/concepts.md",
     "docs/models.md",
     "docs/learned_tools.md",
+    "docs/reports.md",
 )
 SANDBOXED = "docs/learned_tools.md"  # it runs code that is learned
 PAGES = (*RUN, "docs/architecture.md", "docs/benchmarks.md", "docs/other_frameworks.md", "CHANGELOG.md")
