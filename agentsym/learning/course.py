@@ -103,7 +103,7 @@ class VersionRecord(NamedTuple):
         how: `first`; `accepted` by the gate of a step; `reverted`, what is left of its parent's changes when validation
             took some back; `merged` from two versions of the Pareto front; `setting`, with another option that was
             tried for its cost or time when learning was over.
-        step: the step that made it, from 0; None for the first.
+        step: the step that made it, from 0; None for the first, and for a setting.
         val: its mean validation score, where it was run on all of validation.
     """
 
@@ -195,7 +195,7 @@ class _Reader:
             how = "accepted"
         elif self._validating:
             how = "reverted"
-        at = None if how == "first" else self._step.step
+        at = None if how in ("first", "setting") else self._step.step
         self.versions.setdefault(version, VersionRecord(version, parent, how, at))
         self._head = version
 
@@ -228,6 +228,8 @@ class _Reader:
         state, calls = data["state"], data.get("summary", {}).get("calls", 0)
         self._head = state["head"]
         self.front = tuple(state.get("pool", ()))
+        if self._over and state["val"]:
+            self._scored(state["best"], state["val"])
         if state["step"]:
             self._end_step(state["step"] - 1, calls)
         if self.points and self.points[-1].step == state["step"]:  # the last validation, after all steps

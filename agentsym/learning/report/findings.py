@@ -18,8 +18,8 @@ def verdict(run: Run[Any]) -> str:
     tested = run.tested
     if not run.steps:
         return "No step was finished, so nothing can be said yet."
-    if not run.accepted:
-        return "No edit was accepted: the agent is as it was."
+    if run.best.version == run.first.version:
+        return "No edit was accepted in the end: the agent is as it was."
     if tested is None:
         return (
             "The final comparison was not reached; the scores are those on validation."
@@ -48,7 +48,7 @@ def findings(report: Report) -> Iterator[str]:
         if len(run.tested.after) < FEW:
             yield f"Only {count(len(run.tested.after), 'row')} were scored; the interval shows how little that tells."
         worse = sum(a < b for b, a in zip(run.tested.before, run.tested.after, strict=True))
-        if worse and run.accepted:
+        if worse:
             better = sum(a > b for b, a in zip(run.tested.before, run.tested.after, strict=True))
             yield f"{count(better, 'row')} became better, {number(worse)} worse."
         yield from _labels(run)
@@ -69,7 +69,7 @@ def _labels(run: Run[Any]) -> Iterator[str]:
             for label, counts in after.items()
             if label in before and counts.get(label, 0) < before[label].get(label, 0)
         }
-        if lost and run.accepted:
+        if lost:
             said = ", ".join(f"`{label}` ({old} → {new} right)" for label, (old, new) in list(lost.items())[:3])
             more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
             yield f"Of {field}, some labels did better before: {said}{more}."

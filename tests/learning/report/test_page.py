@@ -247,7 +247,7 @@ def test_a_real_run_of_a_shipped_agent_shows_its_figures_and_its_mistakes(
 def test_a_run_without_any_accepted_edit_says_so(store: Store) -> None:
     run = trainer(store, WORLD, rows(["free"]), steps=2).fit()
     text = page(read_report(store, run.id))
-    assert "No edit was accepted" in text and "Nothing: the best version is the first one" in text
+    assert "No edit was accepted in the end" in text and "Nothing: the best version is the first one" in text
 
 
 def test_a_run_without_any_step_or_held_out_rows_has_a_page(store: Store) -> None:
@@ -279,3 +279,12 @@ def test_a_run_in_another_script_stays_small(store: Store, tmp_path: Path) -> No
 def test_names_of_variables_in_texts_are_left_as_they_are(store: Store) -> None:
     run = LongRun(store, 2, ticket="{{script}} {{style}}").write()
     assert "{{script}} {{style}}" in page(read_report(store, run))
+
+
+def test_where_cost_counts_the_front_and_what_a_run_costs_are_told(store: Store) -> None:
+    run = trainer(store, WORLD, TRAIN, val=VAL, test=rows(["a", "b"], "x"), prefer="cheapest", within=0.1).fit()
+    text = page(read_report(store, run.id))
+    assert run.field and run.tested is not None and run.tested.worth_after is not None
+    assert 'id="objectives"' in text and ">taken<" in text
+    assert f"<td>{number(run.tested.worth_after.tokens)}</td>" in text
+    assert dict(run.course.best_val) == dict.fromkeys([row.id for row in VAL], 1.0)

@@ -7,6 +7,8 @@ from agentsym.learning.report.curve import curve
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
+from agentsym.learning.report.wording import dollars, number
+from agentsym.learning.run import Tested
 
 
 def section(report: Report) -> Html:
@@ -47,4 +49,19 @@ def _metrics(report: Report) -> Html | None:
     if not rows:
         return None
     cells = [(name, f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}") for name, before, after in rows]
+    if run.tested is not None:
+        cells += _worth(run.tested)
     return table(("", "before", "after", "change"), cells, label="Scores before and after")
+
+
+def _worth(tested: Tested) -> list[tuple[str, str, str, str]]:
+    """Return what a run of the agent costs, before and after, where its models are not free."""
+    before, after = tested.worth_before, tested.worth_after
+    if before is None or after is None or not (before.tokens or after.tokens):
+        return []
+    more = f"{100 * (after.tokens / before.tokens - 1):+.0f} %" if before.tokens else ""
+    rows = [("tokens a run", number(before.tokens), number(after.tokens), more)]
+    if before.usd and after.usd:
+        more = f"{100 * (after.usd / before.usd - 1):+.0f} %"
+        rows.append(("cost of 1,000 runs", dollars(1000 * before.usd), dollars(1000 * after.usd), more))
+    return rows

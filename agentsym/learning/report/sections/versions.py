@@ -18,6 +18,7 @@ HOW = {
     "accepted": "accepted",
     "reverted": "what validation left of it",
     "merged": "two of the front merged",
+    "setting": "another setting, tried for cost or time",
 }
 
 
