@@ -16,11 +16,12 @@ MOST = 400  # points of a line
 
 
 class Scale(NamedTuple):
-    """How calls and scores become places."""
+    """How calls and scores become places; `step` is the distance of the lines."""
 
     calls: int
     low: float
     high: float
+    step: float
 
     def x(self, calls: float) -> float:
         """Return the place of a number of calls."""
@@ -39,8 +40,9 @@ def curve(course: Course) -> Html | None:
     scores = [score for _, score in (*best, *train)] + [score for _, score, _ in tried]
     if not scores:
         return None
-    low, high = floor(min(scores) * 10) / 10, ceil(max(scores) * 10) / 10
-    scale = Scale(max(point.calls for point in course.points), low, high if high > low else low + 0.1)
+    parts = 10 if max(scores) - min(scores) <= 0.4 else 5  # lines a unit
+    low, high = floor(min(scores) * parts) / parts, ceil(max(scores) * parts) / parts
+    scale = Scale(max(point.calls for point in course.points), low, high if high > low else low + 1 / parts, 1 / parts)
     dots = [
         el(
             "circle",
@@ -72,8 +74,7 @@ def _said(points: Sequence[tuple[int, float]], what: str) -> str:
 
 
 def _grid(scale: Scale) -> Html:
-    step = 0.1 if scale.high - scale.low <= 0.51 else 0.2
-    levels = [scale.low + step * at for at in range(round((scale.high - scale.low) / step) + 1)]
+    levels = [scale.low + scale.step * at for at in range(round((scale.high - scale.low) / scale.step) + 1)]
     lines = [
         join(
             el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{scale.y(v):.1f}", y2=f"{scale.y(v):.1f}", class_="grid"),
