@@ -65,6 +65,15 @@ def test_versions_that_were_joined_are_told_as_merged(store: Store) -> None:
     assert {v.hash: v.how for v in course.versions}[joined.version] == "merged"
 
 
+def test_the_validation_after_all_steps_belongs_to_the_last_one(store: Store) -> None:
+    late = Recipe(explore=0.0, groups=1, rise=2.0, accepts=99)
+    run = trainer(store, WORLD, TRAIN, val=VAL, optimizer=late, steps=1).fit()
+    assert len(list(store.events(run.id, kind="checkpoint"))) == 3  # before, after the step, after the validation
+    assert [point.step for point in run.course.points] == [0, 1] and len(run.steps) == 1
+    assert run.steps[0].validated is not None and run.steps[0].val == run.course.points[-1].val == run.val[1]  # type: ignore[index]
+    assert run.steps[0].rows == len(TRAIN) and run.steps[0].decision is not None
+
+
 @pytest.mark.parametrize("life", [3, 5, 9])
 def test_a_run_that_was_killed_has_the_course_until_then(tmp_path: Path, life: int) -> None:
     with DyingStore.open(tmp_path / "dying.db") as dying:
