@@ -25,18 +25,11 @@ EXAMPLE_CHARS = 160  # longest input that is shown in a command to type
 def run_document(run: Run[Any]) -> dict[str, Any]:
     """Return everything that is to be said of a run, as plain JSON."""
     from agentsym.learning.objectives import front
+    from agentsym.learning.report.outline import outline
     from agentsym.learning.run import prompt_chars
 
     return {
-        "run": run.id,
-        "agent": run.first.name,
-        "status": run.status,
-        "reason": run.reason,
-        "first": run.first.version,
-        "best": run.best.version,
-        "steps": len(run.steps),
-        "accepted": run.accepted,
-        "val": None if run.val is None else {"before": run.val[0], "after": run.val[1]},
+        **outline(run),
         "tested": None if run.tested is None else _tested(run.tested),
         "worth": None if run.tested is None else _worth(run.tested),
         "prompt_chars": {"before": prompt_chars(run.first), "after": prompt_chars(run.best)},

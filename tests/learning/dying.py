@@ -3,7 +3,11 @@
 A run that was killed anywhere must end as if it had not been, which is tried by killing it after each event.
 """
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agentsym.store.answers import Answers
 from agentsym.store.store import Store
@@ -52,3 +56,13 @@ class FragileStore(Store):
     def append_many(self, run_id: str, items: Any, *, expect_seq: int | None = None) -> int:
         self.breathe()
         return super().append_many(run_id, items, expect_seq=expect_seq)
+
+
+def killed(folder: Path, life: int, run: Callable[[Store], Any]) -> Store:
+    """Let a run die after so many batches of events; returns the store that it leaves behind."""
+    file = folder / "dying.db"
+    with DyingStore.open(file) as dying:
+        dying.life = life
+        with pytest.raises(Killed):
+            run(dying)
+    return Store.open(file)

@@ -9,7 +9,7 @@ from agentsym.learning.run import Run
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.network.edits import AddItem
 from agentsym.store.store import Store
-from tests.learning.dying import DyingStore, Killed
+from tests.learning.dying import killed
 from tests.learning.symbolic.world import TRAIN, VAL, WORLD, Tracing, agent, opened, rows, trainer
 
 
@@ -76,11 +76,7 @@ def test_the_validation_after_all_steps_belongs_to_the_last_one(store: Store) ->
 
 @pytest.mark.parametrize("life", [3, 5, 9])
 def test_a_run_that_was_killed_has_the_course_until_then(tmp_path: Path, life: int) -> None:
-    with DyingStore.open(tmp_path / "dying.db") as dying:
-        dying.life = life
-        with pytest.raises(Killed):
-            trainer(dying, WORLD, TRAIN, val=VAL).fit()
-    with Store.open(tmp_path / "dying.db") as store:
+    with killed(tmp_path, life, lambda dying: trainer(dying, WORLD, TRAIN, val=VAL).fit()) as store:
         run = Run.read(store, store.run("last").id)
     assert run.status == "running"
     assert len(run.course.points) == (len(run.steps) + 1 if run.reached else 0)

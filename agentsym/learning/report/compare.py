@@ -10,6 +10,7 @@ from typing import Any
 
 from agentsym.learning.gate import mean
 from agentsym.learning.report.edits import learned
+from agentsym.learning.report.outline import outline
 from agentsym.learning.run import Run, prompt_chars
 from agentsym.learning.statistics import paired_bootstrap
 from agentsym.network.diff import diff
@@ -43,15 +44,7 @@ def _of(run: Run[Any]) -> dict[str, Any]:
             "after": mean(tested.after),
         }
     return {
-        "run": run.id,
-        "agent": run.first.name,
-        "status": run.status,
-        "reason": run.reason,
-        "first": run.first.version,
-        "best": run.best.version,
-        "steps": len(run.steps),
-        "accepted": run.accepted,
-        "val": None if run.val is None else {"before": run.val[0], "after": run.val[1]},
+        **outline(run),
         "tested": scores,
         "calls": total.calls,
         "cached": total.cached,

@@ -22,7 +22,7 @@ from agentsym.learning.trainer import Trainer
 from agentsym.store.store import Store
 from evals.report.browser import chromium, found
 from evals.report.long_run import LongRun
-from tests.learning.dying import DyingStore, Killed
+from tests.learning.dying import killed
 from tests.learning.report.conftest import XSS
 from tests.learning.symbolic.world import TRAIN, VAL, WORLD, rows, trainer
 
@@ -262,11 +262,7 @@ def test_outputs_that_are_no_choice_have_no_table_of_mistakes(small: Report) -> 
 
 @pytest.mark.parametrize("life", [3, 5, 9])
 def test_a_run_that_was_killed_has_a_page_that_says_so(tmp_path: Path, life: int) -> None:
-    with DyingStore.open(tmp_path / "dying.db") as dying:
-        dying.life = life
-        with pytest.raises(Killed):
-            trainer(dying, WORLD, TRAIN, val=VAL).fit()
-    with Store.open(tmp_path / "dying.db") as store:
+    with killed(tmp_path, life, lambda dying: trainer(dying, WORLD, TRAIN, val=VAL).fit()) as store:
         text = page(read_report(store, store.run("last").id))
     assert "The run is under way, or was killed" in text and ">running<" in text
 
