@@ -19,7 +19,7 @@ from evals.openai_server.reader import schema_of
 from evals.peers import critic, editor, student, teacher
 from evals.peers.forms import Given, fill
 from evals.peers.reading import contents, shown, target
-from evals.peers.replies import dressed
+from evals.peers.replies import dressed, suggested, variables
 from evals.peers.world import World
 
 ROLES = ("student", "backward", "optimizer")
@@ -66,7 +66,7 @@ class Brain:
         elif schema is not None:
             answer = json.dumps(teacher.answer(role, schema, text, self.world), ensure_ascii=False)
         elif role == "optimizer":
-            answer = dressed(text, self._rewritten(text), fenced=True)
+            answer = self._optimizer(text)
         else:
             answer = dressed(text, critic.said(critic.findings(text, self.world), self.world), fenced=False)
         chars = sum(map(len, contents(body)))
@@ -97,9 +97,14 @@ class Brain:
             return json.dumps(fill(schema, Given(answer)), ensure_ascii=False)
         return dressed(text, answer, fenced=False)
 
-    def _rewritten(self, text: str) -> str:
-        """Return the prompt of the node that a request is about, with the changes made to it."""
+    def _optimizer(self, text: str) -> str:
+        """Answer with the prompt of the node that a request is about, or with all that it names as variables."""
         prompts = shown(text, self.world)
-        node = target(text, prompts)
-        prompt = prompts[node]
-        return editor.rewritten(prompt.text, editor.changes(node, prompt, text, self.world))
+
+        def rewritten(node: str) -> str:
+            prompt = prompts[node]
+            return editor.rewritten(prompt.text, editor.changes(node, prompt, text, self.world))
+
+        if named := variables(text):
+            return suggested({name: rewritten(node) for name, node in named.items()})
+        return dressed(text, rewritten(target(text, prompts)), fenced=True)

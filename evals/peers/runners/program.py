@@ -7,6 +7,7 @@ only runs it.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -15,6 +16,9 @@ from evals.peers.assignment import CONCURRENCY, Assignment, measured
 from evals.peers.forward import timed
 from evals.peers.rollouts import Prompts, answers, score
 from evals.peers.task import Ticket
+
+
+KEY = "none"  # the server takes any
 
 
 class Learned(NamedTuple):
@@ -43,6 +47,7 @@ def main(learn: Learn, answer: Answer) -> None:
         answer: runs tickets through the agent as it is before learning, so many at once.
     """
     job, assignment = sys.argv[1], Assignment.from_json(sys.argv[2])
+    os.environ |= {"OPENAI_BASE_URL": assignment.url, "OPENAI_API_KEY": KEY}
     out, sys.stdout = sys.stdout, sys.stderr  # libraries chat
     if job == "learn":
         row = _learn(assignment, learn)

@@ -5,14 +5,14 @@ This is the loop of TextGrad's own script for prompts: its parts, sequential bac
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import textgrad as tg
 from textgrad.autograd.string_based_ops import StringBasedFunction
 from textgrad.engine.openai import ChatOpenAI
 
 from evals.peers.assignment import CONCURRENCY, STEPS, TARGET, Assignment
+from evals.peers.batches import batches
 from evals.peers.rollouts import Prompts, score
 from evals.peers.runners.openai_chat import at_once
 from evals.peers.runners.program import Learned, main
@@ -58,34 +58,25 @@ def learn(assignment: Assignment) -> Learned:
         tickets = task.tickets("val")
         return score(task, agent.answers(tickets, CONCURRENCY), tickets)
 
-    val, batches = validated(), _batches(task.tickets("train"), assignment.seed)
+    val, drawn = validated(), batches(task.tickets("train"), _BATCH, assignment.seed)
     for step in range(STEPS):
         if val >= TARGET:
             return Learned(val, f"target after {step} steps", agent.values())
         optimizer.zero_grad()
         losses = []
-        for ticket in next(batches):
+        for ticket in next(drawn):
             label = tg.Variable(ticket.label, requires_grad=False, role_description="the label that is right")
             losses.append(loss({"answer": agent(ticket), "label": label}))
         before = agent.values()
         tg.sum(losses).backward()
         optimizer.step()
-        new = validated()
-        if new < val:
+        after = validated()
+        if after < val:
             for node, prompt in agent.prompts.items():
                 prompt.set_value(before[node])
         else:
-            val = new
+            val = after
     return Learned(val, f"{STEPS} steps", agent.values())
-
-
-def _batches(tickets: Sequence[Ticket], seed: int) -> Iterator[list[Ticket]]:
-    """Yield batches, shuffled anew each time that the tickets are used up."""
-    draw, left = random.Random(seed), list[Ticket]()
-    while True:
-        if len(left) < _BATCH:
-            left = draw.sample(tickets, len(tickets))
-        yield [left.pop() for _ in range(_BATCH)]
 
 
 def answer(assignment: Assignment, tickets: Sequence[Ticket], workers: int) -> list[str]:
