@@ -19,7 +19,7 @@ from evals.openai_server.reader import schema_of
 from evals.peers import critic, editor, student, teacher
 from evals.peers.forms import Given, fill
 from evals.peers.reading import contents, shown, target
-from evals.peers.replies import dressed, suggested, variables
+from evals.peers.replies import asks_for_a_field, dressed, suggested, variables
 from evals.peers.world import World
 
 ROLES = ("student", "backward", "optimizer")
@@ -98,8 +98,13 @@ class Brain:
         return dressed(text, answer, fenced=False)
 
     def _optimizer(self, text: str) -> str:
-        """Answer with the prompt of the node that a request is about, or with all that it names as variables."""
+        """Answer with the prompt of the node that a request is about, or with all that it names as variables.
+
+        Some libraries also ask for remarks on data, which show no prompt.
+        """
         prompts = shown(text, self.world)
+        if not prompts and asks_for_a_field(text):
+            return dressed(text, "These are tickets, and each has a label.", fenced=False)
 
         def rewritten(node: str) -> str:
             prompt = prompts[node]

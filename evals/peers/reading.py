@@ -13,6 +13,7 @@ from evals.peers.world import World
 
 _SPAN = re.compile(r"\[\[node:(\w+)\]\].*?\[\[end\]\]", re.DOTALL)
 _ROLE = re.compile(r"\[\[role:(\w+)\]\]")
+_CURRENT = re.compile(r"^\[\[ ## \w*instruction ## \]\]\n\[\[node:(\w+)\]\]", re.MULTILINE)
 _RULES = re.compile(r"^# Rules\n(.*?)(?=^# |\Z)", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r'^<data name="(\w+)/([^"\n]+)">\n(.*?)\n</data>$', re.MULTILINE | re.DOTALL)
 _STEP = re.compile(r'^<data name="step">\n(.*?)\n</data>$', re.MULTILINE | re.DOTALL)
@@ -61,12 +62,14 @@ def shown(text: str, world: World) -> dict[str, Shown]:
 
 
 def target(text: str, prompts: Mapping[str, Shown]) -> str:
-    """Return the node that a request is about: the one that a role tag names, else the first that is shown.
+    """Return the node that a request is about.
+
+    That is the one that a role tag names, else the one in a field of the current instruction, else the first one shown.
 
     Raises:
         ValueError: the request shows no prompt.
     """
-    if tagged := _ROLE.search(text):
+    if tagged := _ROLE.search(text) or _CURRENT.search(text):
         return tagged[1]
     if first := _SPAN.search(text):
         return first[1]

@@ -25,6 +25,11 @@ def suggested(values: Mapping[str, str]) -> str:
     return json.dumps(answer, ensure_ascii=False)
 
 
+def asks_for_a_field(request: str) -> bool:
+    """Say whether a request wants its answer in named fields, so that it may want something else than a prompt."""
+    return bool(_MARKED.search(request) or _OBJECT.search(request))
+
+
 def dressed(request: str, text: str, *, fenced: bool) -> str:
     """Return an answer as the request wants it.
 
