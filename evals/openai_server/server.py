@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from evals.openai_server import protocol
+from evals.openai_server import protocol, responses
 from evals.openai_server.faults import BAD_KEY, Altered, Broken, Fault, Garbage, Refusal
 from evals.openai_server.stats import Price, Stats
 
@@ -135,6 +135,7 @@ class Server:
     def _routes(self) -> list[web.RouteDef]:
         return [
             web.post("/v1/chat/completions", self._chat),
+            web.post(responses.PATH, self._chat),
             web.get("/v1/models", self._list),
             web.get("/stats", self._books),
             web.post("/reset", self._new_books),
@@ -175,6 +176,8 @@ class Server:
             return self._refused(BAD_KEY, "")
         try:
             body = json.loads(raw)
+            if request.path == responses.PATH:
+                body = responses.as_chat(body)
             model, messages = body["model"], body["messages"]
             if not messages:
                 raise ValueError("`messages` is empty")
@@ -201,6 +204,8 @@ class Server:
             return web.Response(text=fault.text, content_type=fault.content_type)
         if isinstance(fault, Altered):
             made = fault.change(made)
+        if request.path == responses.PATH:
+            made = responses.from_chat(made)
         return await self._send(request, body, made, fault if isinstance(fault, Broken) else None)
 
     async def _send(
