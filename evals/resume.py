@@ -24,10 +24,10 @@ from agentsym.learning.answers import spent
 from agentsym.models.cache import ResponseCache
 from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
-from evals.peers.__main__ import server
 from evals.peers.agents import agent
 from evals.peers.assignment import STEPS, TARGET, Assignment, call, configure
 from evals.peers.ours import model, rows
+from evals.peers.processes import server
 from evals.peers.task import Task
 
 LATENCY_MS = 10.0

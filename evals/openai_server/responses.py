@@ -33,7 +33,9 @@ def from_chat(made: Body) -> dict[str, Any]:
         "created_at": made["created"],
         "model": made["model"],
         "status": "completed",
-        "output": [{"type": "message", "id": "msg-0", "role": "assistant", "status": "completed", "content": [content]}],
+        "output": [
+            {"type": "message", "id": "msg-0", "role": "assistant", "status": "completed", "content": [content]}
+        ],
         "parallel_tool_calls": True,
         "tool_choice": "auto",
         "tools": [],

@@ -1,55 +1,29 @@
 """Compare optimizers of several libraries on the toy task: calls, tokens and time to a validation score of 0.9.
 
-Every run is a process of its own against a server of its own process, with cold caches. The server's programs reward
-small additive edits that answer a visible failure; the figures say nothing about language, and libraries that never
-show failures to their optimizer cannot do well here by design.
+Every run is a process of its own against a server of its own process, with cold caches; a library whose environment is
+not built (`python -m evals.peers.build`) is skipped. The server's programs reward small additive edits that answer a
+visible failure; the figures say nothing about language, and libraries that never show failures to their optimizer
+cannot do well here by design. `python -m evals.peers.table` writes the comparison of all into docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from evals.peers.assignment import TARGET, Assignment
+from evals.peers.assignment import TARGET
+from evals.peers.catalog import ENVIRONMENTS, PEERS, Peer
+from evals.peers.environments import how_to_build
+from evals.peers.measures import MEASURES, REPEATS, contestants, measured
+from evals.peers.processes import RunFailed, fault, is_built, server
 from evals.peers.task import Task
 from evals.peers.world import MODES
-
-RUNNERS = {"agentsym": "evals.peers.ours"}
-"""Library → the module that runs it."""
-PEERS = ("textgrad", "dspy", "gepa", "adalflow", "trace")
-"""The libraries that it is compared with, as soon as they have a runner."""
-_COLUMNS = ("calls", "tokens", "student_calls", "backward_calls", "optimizer_calls", "repeats", "max_in_flight")
-_MEASURED = ("wall_s", "cpu_s", "rss_mib")
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """Run the server in a process of its own, and yield its base URL."""
-    with subprocess.Popen([sys.executable, "-m", "evals.peers.server"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
-
-
-def run(name: str, assignment: Assignment) -> dict[str, Any]:
-    """Run one library in a process of its own, and return its row.
-
-    Raises:
-        SystemExit: the runner failed; what it said went to stderr.
-    """
-    command = [sys.executable, "-m", RUNNERS[name], assignment.to_json()]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"error: the runner of {name} failed with seed {assignment.seed}; what it said stands above")
-    return {"peer": name, **json.loads(done.stdout.splitlines()[-1]), **assignment.options}
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -58,34 +32,48 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def main() -> None:
-    """Run the comparison and print a table, or with --json the rows; exit code 1 where the server had errors."""
+    """Run the comparison and print a table, or with --json the rows; exit code 1 where a row is missing or not valid."""
     parser = _parser()
     options = parser.parse_args()
-    names = [options.only] if options.only else ["agentsym", *PEERS]
-    for name in names:
-        if name not in RUNNERS:
-            print(f"{name}: there is no runner for it yet; skipped", file=sys.stderr)
     form = {"data_seeds": options.data_seeds, "bad_pct": options.bad_pct, "edits": options.edits}
     try:
         task = Task(options.kinds, options.chain, options.mode, **form)
     except ValueError as error:
         parser.error(str(error))
-    own = {"optimizer": options.optimizer, "learns": options.learns}
+    rows, failures = [], []
     with server() if options.server is None else nullcontext(options.server.rstrip("/")) as url:
-        rows = [
-            run(name, Assignment(url, task, seed, options.latency_ms, own if name == "agentsym" else {}))
-            for name in names
-            if name in RUNNERS
-            for seed in options.seeds
-        ]
-    print(json.dumps(rows, indent=1) if options.json else _table(rows))
-    if any(row["errors"] for row in rows):
-        sys.exit("error: the server could not answer every request, so these figures are not valid")
+        for peer in built(contestants(options.measure, options.only)):
+            if peer.name == "agentsym":
+                peer = replace(peer, options={"optimizer": options.optimizer, "learns": options.learns})
+            try:
+                rows += measured(options.measure, peer, url, task, options.seeds, options.latency_ms)
+            except RunFailed as error:
+                failures.append(str(error))
+    print(json.dumps(rows, indent=1) if options.json else _text(options.measure, rows))
+    failures += [f"{row['peer']}: {why}, so its figures are not valid" for row in rows if (why := fault(row))]
+    if failures:
+        sys.exit("\n".join(f"error: {failure}" for failure in failures))
+
+
+def built(peers: Sequence[Peer]) -> list[Peer]:
+    """Return the contestants that can be run here, and say of the others how they can be."""
+    for peer in peers:
+        if not is_built(peer):
+            command = how_to_build(ENVIRONMENTS[peer.environment])
+            print(f"{peer.name}: its environment is not built; skipped ({command})", file=sys.stderr)
+    return [peer for peer in peers if is_built(peer)]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m evals.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--measure",
+        choices=MEASURES,
+        default="learn",
+        help="learn (default): optimize; forward: 500 examples of two calls, 50 ms, 32 at once; overhead: 300, 0 ms, one "
+        f"at a time; identical: 32 equal examples at once; repeat: {REPEATS} runs of the first seed",
     )
     parser.add_argument("--seeds", type=numbers, default=(0, 1), help="seeds of the libraries (default 0,1)")
     parser.add_argument("--data-seeds", type=numbers, default=(1, 2, 3), help="train,val,forward (default 1,2,3)")
@@ -98,17 +86,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--latency-ms", type=float, default=0.0, help="the server sleeps so long (default 0)")
     parser.add_argument("--server", help="base URL of a running server, with /v1; by default one is started")
-    parser.add_argument("--only", choices=["agentsym", *PEERS], help="only this library")
+    parser.add_argument(
+        "--only", choices=PEERS, action="append", default=[], metavar="NAME", help=f"only these, of {', '.join(PEERS)}"
+    )
     parser.add_argument("--optimizer", default="symbolic", help="of agentsym (default symbolic)")
     parser.add_argument("--learns", choices=["rules", "text"], default="rules", help="what of agentsym's nodes learns")
-    parser.add_argument("--json", action="store_true", help="flat rows as JSON instead of a table")
+    parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
     return parser
 
 
+_COLUMNS = ("calls", "tokens", "student_calls", "backward_calls", "optimizer_calls", "repeats", "max_in_flight")
+_MEASURED = ("wall_s", "cpu_s", "rss_mib")
+_FORWARD = ("asked", "calls", "tokens", "wall_s", "cpu_ms_a_call", "rss_mib", "max_in_flight")
+
+
+def _text(measure: str, rows: Sequence[dict[str, Any]]) -> str:
+    if measure in ("learn", "repeat"):
+        return _table(rows)
+    head = f"{'peer':15}" + "".join(f"{name:>15}" for name in _FORWARD)
+    return "\n".join([head, *(f"{row['peer']:15}" + "".join(f"{row[n]:>15,}" for n in _FORWARD) for row in rows)])
+
+
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    lines = [f"{'peer':12}{'seed':>6}{'val':>6}{'fresh':>7}" + "".join(_head(name) for name in (*_COLUMNS, *_MEASURED))]
+    lines = [f"{'peer':15}{'seed':>6}{'val':>6}{'fresh':>7}" + "".join(_head(name) for name in (*_COLUMNS, *_MEASURED))]
     lines += [
-        f"{row['peer']:12}{row['seed']:>6}{row['val']:>6.2f}{row['val_fresh']:>7.2f}"
+        f"{row['peer']:15}{row['seed']:>6}{row['val']:>6.2f}{row['val_fresh']:>7.2f}"
         + "".join(f"{row[name]:>{len(_head(name))},}" for name in (*_COLUMNS, *_MEASURED))
         for row in rows
     ]

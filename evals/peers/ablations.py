@@ -19,10 +19,11 @@ from statistics import median
 from typing import Any
 
 from agentsym.store.store import Store
-from evals.peers.__main__ import numbers, server
+from evals.peers.__main__ import numbers
 from evals.peers.assignment import TARGET, Assignment
 from evals.peers.history import accepted
 from evals.peers.ours import findings, score
+from evals.peers.processes import server
 from evals.peers.task import Task
 
 Rows = Sequence[Mapping[str, Any]]

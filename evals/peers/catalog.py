@@ -87,3 +87,6 @@ PEERS = {
     )
 }
 """Name → contestant, in the order of the table."""
+
+BARE = Peer("bare", "langgraph and aiohttp alone", "", {"loop": "bare"}, modes=())
+"""A plain loop over the same graph, for the forward pass only."""

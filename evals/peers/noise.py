@@ -23,11 +23,12 @@ from agentsym import Agent
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.store.store import Store
-from evals.peers.__main__ import numbers, server
+from evals.peers.__main__ import numbers
 from evals.peers.agents import agent
 from evals.peers.assignment import TARGET, Assignment, call
 from evals.peers.history import accepted
 from evals.peers.ours import REPEATS, findings, score
+from evals.peers.processes import server
 from evals.peers.task import Task
 
 MOST = 0.1  # share of the accepted changes that do harm, with repeats

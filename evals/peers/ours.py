@@ -1,4 +1,4 @@
-"""The runner of agentsym: `python -m evals.peers.ours ASSIGNMENT`.
+"""The runner of agentsym: `python -m evals.peers.ours learn ASSIGNMENT`, or `forward` for the forward pass alone.
 
 It uses the Trainer as a user does, with the direct client, caches that are new and empty, and the metric's own feedback
 as the text of the loss, since the other libraries get theirs from a function as well.
@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,18 @@ from agentsym.learning import Trainer
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.recipe import Recipe, recipe_named
 from agentsym.models.cache import ResponseCache
+from agentsym.models.door import Door
 from agentsym.models.openai_http import OpenAIModel
 from agentsym.network.network import Network
 from agentsym.runtime.session import Session
+from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
 from evals.peers.agents import Learns, agent
 from evals.peers.assignment import CONCURRENCY, ROLLOUTS, STEPS, TARGET, Assignment, measured
+from evals.peers.forward import timed
 from evals.peers.task import Task, Ticket
 from evals.peers.unshared import Unshared
+from evals.throughput.loops import bare
 
 REPEATS = 5  # of a comparison at most, where answers flip
 
@@ -106,11 +111,41 @@ def findings(assignment: Assignment, folder: Path) -> tuple[dict[str, Any], Run[
     return row, runs[0]
 
 
-def main() -> None:
-    """Run an assignment and print its row."""
-    assignment = Assignment.from_json(sys.argv[1])
+def answer(assignment: Assignment, tickets: Sequence[Ticket], workers: int) -> list[str]:
+    """Run tickets through the agent as it is before learning, as learning does: with account, steps and a new cache.
+
+    With the option `loop` = `bare` it is langgraph and aiohttp alone that run the same agent.
+    """
+    network = agent(assignment.task)
+    if assignment.options.get("loop") == "bare":
+        return asyncio.run(bare(assignment.url, network, tickets, workers))  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
-        row, _ = findings(assignment, Path(folder))
+        cache = ResponseCache(Path(folder) / "cache.db")
+        try:
+            return asyncio.run(_answers(model(assignment.url, "student"), network, tickets, workers, cache))
+        finally:
+            cache.close()
+
+
+async def _answers(
+    student: OpenAIModel, network: Agent, tickets: Sequence[Ticket], workers: int, cache: ResponseCache
+) -> list[str]:
+    async with Session(student, concurrency=workers, door=Door(concurrency=workers, cache=cache)) as session:
+        outputs = await session.abatch(network, [{"ticket": ticket.text} for ticket in tickets])
+    return [output["label"] for output in outputs]
+
+
+def main() -> None:
+    """Do what the command line says and print one row."""
+    job, assignment = sys.argv[1], Assignment.from_json(sys.argv[2])
+    if job == "forward":
+        row = timed(assignment, lambda tickets, workers: answer(assignment, tickets, workers))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            row, run = findings(assignment, Path(folder))
+            with Store.open(Path(folder) / "store.db") as store:
+                journal = json.dumps(list(comparable(store.events(run.id))))
+            row["result"] = sha256(journal.encode()).hexdigest()
     print(json.dumps(row))
 
 

@@ -19,11 +19,12 @@ from agentsym import Agent
 from agentsym.learning.run import Run
 from agentsym.network.parameters import Rules
 from agentsym.store.store import Store
-from evals.peers.__main__ import numbers, server
+from evals.peers.__main__ import numbers
 from evals.peers.agents import agent
 from evals.peers.assignment import TARGET, Assignment
 from evals.peers.history import blamed, versions
 from evals.peers.ours import findings
+from evals.peers.processes import server
 from evals.peers.task import Task
 
 CHAINS = (2, 12)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 from unittest.mock import patch
 
 from aiohttp import ClientSession, TCPConnector
@@ -36,6 +36,14 @@ class Cost(NamedTuple):
 
     wall_s: float
     cpu_ms: float
+
+
+class Row(Protocol):
+    """An example, as a loop needs it."""
+
+    @property
+    def text(self) -> str:
+        """What the agent reads as `ticket`."""
 
 
 Loop = Callable[[str, Agent, Sequence[Ticket], int], Awaitable[list[str]]]
@@ -83,24 +91,17 @@ async def without_cache(base_url: str, agent: Agent, rows: Sequence[Ticket], con
     return await traced(base_url, agent, rows, concurrency, cached=False)
 
 
-class _State(TypedDict, total=False):
-    ticket: str
-    fact: str
-    ref: int
-    label: str
-
-
-async def bare(base_url: str, agent: Agent, rows: Sequence[Ticket], concurrency: int) -> list[str]:
-    """Run a plain graph of two functions that post the same bodies and read the answers as JSON."""
+async def bare(base_url: str, agent: Agent, rows: Sequence[Row], concurrency: int) -> list[str]:
+    """Run a plain graph of functions, one a node of a chain, that post the same bodies and read the answers as JSON."""
     url, headers = f"{base_url}/chat/completions", {"Authorization": "Bearer k"}
     slots = asyncio.Semaphore(concurrency)
 
-    def asking(node: PromptNode, fields: Sequence[str]) -> Callable[[_State], Awaitable[dict[str, Any]]]:
-        system = Prompt(node).messages(dict.fromkeys(fields, ""))[0].content
+    def asking(node: PromptNode) -> Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]:
+        system = Prompt(node).messages(dict.fromkeys(node.inputs, ""))[0].content
         form = response_format(answer_schema(node), "json_schema")
 
-        async def ask(state: _State) -> dict[str, Any]:
-            given = "\n".join(f"{field}: {state[field]}" for field in fields)  # type: ignore[literal-required]
+        async def ask(state: dict[str, Any]) -> dict[str, Any]:
+            given = "\n".join(f"{field}: {state[field]}" for field in node.inputs)
             messages = [{"role": "system", "content": system}, {"role": "user", "content": f"# Input\n{given}"}]
             body = {"model": "student", "messages": messages, "response_format": form}
             async with session.post(url, json=body, headers=headers) as response:
@@ -110,17 +111,16 @@ async def bare(base_url: str, agent: Agent, rows: Sequence[Ticket], concurrency:
 
         return ask
 
-    builder = StateGraph(_State)
-    for name, fields in (("extract", ("ticket",)), ("classify", ("fact", "ref"))):
-        node = agent.node(name)
-        assert isinstance(node, PromptNode)
-        builder.add_node(name, asking(node, fields))
-    builder.add_edge(START, "extract")
-    builder.add_edge("extract", "classify")
-    builder.add_edge("classify", END)
+    nodes = [node for node in agent.nodes if isinstance(node, PromptNode)]
+    fields = {name for node in nodes for name in (*node.inputs, *(field.name for field in node.output))}
+    builder = StateGraph(TypedDict("State", dict.fromkeys(fields, Any), total=False))  # type: ignore[operator]
+    for node in nodes:
+        builder.add_node(node.id, asking(node))
+    for before, after in zip([START, *(node.id for node in nodes)], [*(node.id for node in nodes), END], strict=True):
+        builder.add_edge(before, after)
     graph = builder.compile()
 
-    async def one(row: Ticket) -> str:
+    async def one(row: Row) -> str:
         async with slots:
             return str((await graph.ainvoke({"ticket": row.text}))["label"])
 

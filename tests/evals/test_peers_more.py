@@ -14,11 +14,11 @@ from agentsym.network.edits import AddItem
 from agentsym.network.records import Message
 from agentsym.store.store import Store
 from evals.peers import ablations, noise, scale
-from evals.peers.__main__ import server
 from evals.peers.agents import agent
 from evals.peers.assignment import Assignment, call
 from evals.peers.history import accepted, blamed, versions
 from evals.peers.ours import findings, model
+from evals.peers.processes import server
 from evals.peers.task import Task
 from evals.peers.unshared import Unshared
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.peers.__main__ import server
+from evals.peers.processes import server
 from evals.resume import MODES, Part, experiment
 
 

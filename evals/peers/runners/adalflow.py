@@ -112,7 +112,12 @@ class _Task(adal.AdalComponent):
         right = adal.Parameter(data=label, eval_input=label, requires_opt=False, role_desc="the label that is right")
         feedback = self._judge(pred.eval_input or "", label)[1]
         inputs = {"answer": pred, "label": right}
-        return self.loss_fn.forward, {"kwargs": inputs, "id": sample.id, "gt": label, "metadata": {"feedback": feedback}}
+        return self.loss_fn.forward, {
+            "kwargs": inputs,
+            "id": sample.id,
+            "gt": label,
+            "metadata": {"feedback": feedback},
+        }
 
 
 class _Trainer(adal.Trainer):

@@ -17,7 +17,6 @@ from evals.peers.forward import timed
 from evals.peers.rollouts import Prompts, answers, score
 from evals.peers.task import Ticket
 
-
 KEY = "none"  # the server takes any
 
 

@@ -1,0 +1,71 @@
+"""What is measured of the contestants: learning, the forward pass, its overhead, equal requests, and equal runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from evals.peers.assignment import Assignment
+from evals.peers.catalog import BARE, PEERS, Peer
+from evals.peers.forward import Load
+from evals.peers.processes import run
+from evals.peers.task import Task
+
+Row = dict[str, Any]
+LATENCY_MS = 50.0
+REPEATS = 4  # of one seed
+LOADS = {
+    "forward": (Load(), LATENCY_MS),
+    "overhead": (Load(tickets=300, workers=1), 0.0),
+    "identical": (Load(tickets=32, same=True), LATENCY_MS),
+}
+"""Measure of the forward pass → what is sent through, and the server's latency."""
+MEASURES = ("learn", *LOADS, "repeat")
+
+
+def contestants(measure: str, names: Sequence[str] = ()) -> list[Peer]:
+    """Return who takes part in a measure, in the order of the table.
+
+    Without names that is everyone whose runs can differ in it: of libraries with several optimizers the forward pass is
+    run once, beside langgraph and aiohttp alone, and what shows no failures to its optimizer need not be repeated.
+    """
+    chosen = [PEERS[name] for name in names or PEERS]
+    if measure == "learn" or (names and measure == "repeat"):
+        return chosen
+    if measure == "repeat":
+        return [peer for peer in chosen if peer.seeds is None]
+    return [BARE, *_one_a_library(chosen)]
+
+
+def measured(
+    measure: str, peer: Peer, url: str, task: Task, seeds: Sequence[int] = (0,), latency_ms: float = 0.0
+) -> Iterator[Row]:
+    """Yield the rows of one contestant.
+
+    Args:
+        measure: one of `MEASURES`.
+        peer: the contestant.
+        url: base URL of the server.
+        task: the task.
+        seeds: of `learn`; `repeat` takes the first one several times.
+        latency_ms: of `learn` and `repeat`; the measures of the forward pass have their own.
+
+    Raises:
+        RunFailed: a run came to no row.
+    """
+    if measure in LOADS:
+        load, latency = LOADS[measure]
+        assignments = [Assignment(url, task, 0, latency, {**peer.options, **asdict(load)})]
+    else:
+        drawn = [seeds[0]] * REPEATS if measure == "repeat" else seeds[: peer.seeds]
+        assignments = [Assignment(url, task, seed, latency_ms, peer.options) for seed in drawn]
+    for assignment in assignments:
+        yield {"measure": measure, **run(peer, "forward" if measure in LOADS else "learn", assignment)}
+
+
+def _one_a_library(peers: Sequence[Peer]) -> list[Peer]:
+    found: dict[str, Peer] = {}
+    for peer in peers:
+        found.setdefault(peer.environment, peer)
+    return list(found.values())
