@@ -32,7 +32,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def main() -> None:
-    """Run the comparison and print a table, or with --json the rows; exit code 1 where a row is missing or not valid."""
+    """Run the comparison and print a table, or with --json the rows; exit code 1 where a row lacks or is not valid."""
     parser = _parser()
     options = parser.parse_args()
     form = {"data_seeds": options.data_seeds, "bad_pct": options.bad_pct, "edits": options.edits}
@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         "--measure",
         choices=MEASURES,
         default="learn",
-        help="learn (default): optimize; forward: 500 examples of two calls, 50 ms, 32 at once; overhead: 300, 0 ms, one "
-        f"at a time; identical: 32 equal examples at once; repeat: {REPEATS} runs of the first seed",
+        help="learn (default): optimize; forward: 500 examples of two calls, 50 ms, 32 at once; overhead: 300, 0 ms, "
+        f"one at a time; identical: 32 equal requests at once; repeat: {REPEATS} runs of the first seed",
     )
     parser.add_argument("--seeds", type=numbers, default=(0, 1), help="seeds of the libraries (default 0,1)")
     parser.add_argument("--data-seeds", type=numbers, default=(1, 2, 3), help="train,val,forward (default 1,2,3)")

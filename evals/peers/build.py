@@ -54,9 +54,8 @@ def _install(environment: Environment, what: Sequence[str]) -> None:
     python = str(environments.python(environment))
     uv = Path(sys.executable).with_name("uv")
     if uv.exists():
-        if not subprocess.run(
-            [uv, "pip", "install", "-q", "--system-certs", "--compile-bytecode", "--python", python, *what]
-        ).returncode:
+        options = ["-q", "--system-certs", "--compile-bytecode", "--python", python]
+        if not subprocess.run([uv, "pip", "install", *options, *what]).returncode:
             return
         print("uv could not install; trying with pip", file=sys.stderr)
     _run([sys.executable, "-m", "pip", "--python", python, "install", "-q", *what], environment)

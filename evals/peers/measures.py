@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from evals.peers.assignment import Assignment
@@ -18,7 +18,7 @@ REPEATS = 4  # of one seed
 LOADS = {
     "forward": (Load(), LATENCY_MS),
     "overhead": (Load(tickets=300, workers=1), 0.0),
-    "identical": (Load(tickets=32, same=True), LATENCY_MS),
+    "identical": (Load(tickets=32, same=True), 10 * LATENCY_MS),  # none is answered before the last one is asked
 }
 """Measure of the forward pass → what is sent through, and the server's latency."""
 MEASURES = ("learn", *LOADS, "repeat")
@@ -56,6 +56,7 @@ def measured(
     """
     if measure in LOADS:
         load, latency = LOADS[measure]
+        task = replace(task, chain=1) if load.same else task  # of two nodes, the second would ask later
         assignments = [Assignment(url, task, 0, latency, {**peer.options, **asdict(load)})]
     else:
         drawn = [seeds[0]] * REPEATS if measure == "repeat" else seeds[: peer.seeds]

@@ -4,6 +4,8 @@ Its trainer knows no target, so it is stopped from outside where one is reached.
 of tiktoken's, which only counts tokens for a warning; here words are counted in its place.
 """
 
+# ruff: noqa: E402  the import below needs what stands above it
+
 from __future__ import annotations
 
 import logging
@@ -111,13 +113,8 @@ class _Task(adal.AdalComponent):
         pred.eval_input = pred.full_response.data
         right = adal.Parameter(data=label, eval_input=label, requires_opt=False, role_desc="the label that is right")
         feedback = self._judge(pred.eval_input or "", label)[1]
-        inputs = {"answer": pred, "label": right}
-        return self.loss_fn.forward, {
-            "kwargs": inputs,
-            "id": sample.id,
-            "gt": label,
-            "metadata": {"feedback": feedback},
-        }
+        inputs = {"kwargs": {"answer": pred, "label": right}, "metadata": {"feedback": feedback}}
+        return self.loss_fn.forward, {**inputs, "id": sample.id, "gt": label}
 
 
 class _Trainer(adal.Trainer):

@@ -11,10 +11,10 @@ from typing import Any
 
 import dspy
 import litellm  # noqa: F401  dspy loads it late; what a run takes is its own then, not the import's
-from gepa.utils import ScoreThresholdStopper
 
-from evals.peers.assignment import CONCURRENCY, ROLLOUTS, STEPS, TARGET, Assignment
+from evals.peers.assignment import CONCURRENCY, ROLLOUTS, Assignment
 from evals.peers.rollouts import Prompts
+from evals.peers.runners.gepa_stop import Stop
 from evals.peers.runners.program import KEY, Learned, main
 from evals.peers.task import Task, Ticket
 
@@ -52,7 +52,7 @@ def learn(assignment: Assignment) -> Learned:
 
 
 def _gepa(assignment: Assignment, train: list[Any], val: list[Any]) -> tuple[Any, float, str]:
-    task = assignment.task
+    task, stop = assignment.task, Stop()
 
     def metric(gold: Any, made: Any, trace: Any = None, name: Any = None, own: Any = None) -> dspy.Prediction:
         score, feedback = task.judge(made.label or "", gold.label)
@@ -68,11 +68,10 @@ def _gepa(assignment: Assignment, train: list[Any], val: list[Any]) -> tuple[Any
         num_threads=CONCURRENCY,
         track_stats=True,
         seed=assignment.seed,
-        gepa_kwargs={"stop_callbacks": [ScoreThresholdStopper(TARGET), lambda state: state.i + 1 >= STEPS]},
+        gepa_kwargs={"stop_callbacks": stop},
     )
     best = optimizer.compile(_Agent(task), trainset=train, valset=val)
-    found = best.detailed_results
-    return best, max(found.val_aggregate_scores), f"after {found.total_metric_calls} rollouts"
+    return best, max(best.detailed_results.val_aggregate_scores), stop.why
 
 
 def _mipro(assignment: Assignment, train: list[Any], val: list[Any]) -> tuple[Any, float, str]:

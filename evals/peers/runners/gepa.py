@@ -11,10 +11,10 @@ from typing import Any
 
 import gepa
 from gepa.core.adapter import EvaluationBatch, GEPAAdapter
-from gepa.utils import ScoreThresholdStopper
 
-from evals.peers.assignment import CONCURRENCY, ROLLOUTS, STEPS, TARGET, Assignment
+from evals.peers.assignment import CONCURRENCY, ROLLOUTS, Assignment
 from evals.peers.rollouts import Prompts
+from evals.peers.runners.gepa_stop import Stop
 from evals.peers.runners.openai_chat import ask, at_once, client, run_chain
 from evals.peers.runners.program import Learned, main
 from evals.peers.task import Task, Ticket
@@ -67,7 +67,7 @@ class _Silent:
 
 def learn(assignment: Assignment) -> Learned:
     """Optimize; the option `selector` says which components a step changes."""
-    task, models = assignment.task, client(assignment.url)
+    task, models, stop = assignment.task, client(assignment.url), Stop()
     result = gepa.optimize(
         seed_candidate=task.prompts,
         trainset=task.tickets("train"),
@@ -78,12 +78,12 @@ def learn(assignment: Assignment) -> Learned:
         module_selector=assignment.options.get("selector", "round_robin"),
         use_merge=True,
         max_metric_calls=ROLLOUTS,
-        stop_callbacks=[ScoreThresholdStopper(TARGET), lambda state: state.i + 1 >= STEPS],
+        stop_callbacks=stop,
         logger=_Silent(),
         seed=assignment.seed,
     )
     best: Prompts = result.best_candidate
-    return Learned(result.val_aggregate_scores[result.best_idx], f"after {result.total_metric_calls} rollouts", best)
+    return Learned(result.val_aggregate_scores[result.best_idx], stop.why, best)
 
 
 def answer(assignment: Assignment, tickets: Sequence[Ticket], workers: int) -> list[str]:
