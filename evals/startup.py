@@ -11,19 +11,25 @@ import resource
 import statistics
 import subprocess
 import sys
+from typing import Any
 
 HELP = "from agentsym.cli import app; app(['--help'], prog_name='agentsym')"
 PROGRAMS = {"bare interpreter": "pass", "import agentsym": "import agentsym", "agentsym --help": HELP}
 
 
-def cpu_seconds(program: str) -> float:
+def cpu_seconds(program: str, python: str = sys.executable, **where: Any) -> float:
     """CPU seconds, user and system, that a fresh interpreter needs for `program`.
+
+    Args:
+        program: the code.
+        python: the interpreter.
+        where: `cwd` and `env` of the process, where they are not this one's.
 
     Raises:
         subprocess.CalledProcessError: the program failed.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([python, "-c", program], stdout=subprocess.DEVNULL, check=True, **where)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 

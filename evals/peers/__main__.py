@@ -73,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=MEASURES,
         default="learn",
         help="learn (default): optimize; forward: 500 examples of two calls, 50 ms, 32 at once; overhead: 300, 0 ms, "
-        f"one at a time; identical: 32 equal requests at once; repeat: {REPEATS} runs of the first seed",
+        f"one at a time; identical: 32 equal requests at once; repeat: {REPEATS} runs of the first seed; import: CPU "
+        "seconds of the import",
     )
     parser.add_argument("--seeds", type=numbers, default=(0, 1), help="seeds of the libraries (default 0,1)")
     parser.add_argument("--data-seeds", type=numbers, default=(1, 2, 3), help="train,val,forward (default 1,2,3)")
@@ -98,13 +99,15 @@ def _parser() -> argparse.ArgumentParser:
 _COLUMNS = ("calls", "tokens", "student_calls", "backward_calls", "optimizer_calls", "repeats", "max_in_flight")
 _MEASURED = ("wall_s", "cpu_s", "rss_mib")
 _FORWARD = ("asked", "calls", "tokens", "wall_s", "cpu_ms_a_call", "rss_mib", "max_in_flight")
+_IMPORT = ("cpu_s",)
 
 
 def _text(measure: str, rows: Sequence[dict[str, Any]]) -> str:
     if measure in ("learn", "repeat"):
         return _table(rows)
-    head = f"{'peer':15}" + "".join(f"{name:>15}" for name in _FORWARD)
-    return "\n".join([head, *(f"{row['peer']:15}" + "".join(f"{row[n]:>15,}" for n in _FORWARD) for row in rows)])
+    columns = _IMPORT if measure == "import" else _FORWARD
+    head = f"{'peer':15}" + "".join(f"{name:>15}" for name in columns)
+    return "\n".join([head, *(f"{row['peer']:15}" + "".join(f"{row[n]:>15,}" for n in columns) for row in rows)])
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:

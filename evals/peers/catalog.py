@@ -16,13 +16,13 @@ class Environment:
 
     Attributes:
         name: its folder's name, and what `evals.peers.build` calls it.
-        module: what a user imports.
+        start: the program that imports it as a user does.
         needs: requirements, installed with all that they ask for.
         alone: requirements that are installed by themselves; what they need of others stands in `needs`.
     """
 
     name: str
-    module: str
+    start: str
     needs: tuple[str, ...]
     alone: tuple[str, ...] = ()
 
@@ -61,12 +61,19 @@ class Peer:
 ENVIRONMENTS = {
     found.name: found
     for found in (
-        Environment("textgrad", "textgrad", ("textgrad==0.1.8",)),
-        Environment("dspy", "dspy", ("dspy==3.4.1", "optuna")),
-        Environment("gepa", "gepa", ("gepa==0.1.4", "openai")),
-        Environment("adalflow", "adalflow", ("adalflow==1.1.3", "openai")),
+        Environment("textgrad", "import textgrad", ("textgrad==0.1.8",)),
+        Environment("dspy", "import dspy", ("dspy==3.4.1", "optuna")),
+        Environment("gepa", "import gepa", ("gepa==0.1.4", "openai")),
+        Environment(
+            "adalflow",
+            # Its import would fetch a file for tiktoken; without the network it would fail.
+            "import tiktoken; tiktoken.get_encoding = lambda name: None; import adalflow",
+            ("adalflow==1.1.3", "openai"),
+        ),
         # Its package also asks for scikit-learn and xgboost, with a gigabyte of CUDA libraries; nothing imports them.
-        Environment("trace", "opto", ("litellm", "black", "graphviz", "numpy"), alone=("trace-opt==0.1.3.8",)),
+        Environment(
+            "trace", "import opto.optimizers", ("litellm", "black", "graphviz", "numpy"), alone=("trace-opt==0.1.3.8",)
+        ),
     )
 }
 """Name → environment."""

@@ -1,4 +1,4 @@
-"""What is measured of the contestants: learning, the forward pass, its overhead, equal requests, and equal runs."""
+"""What is measured of the contestants: learning, the forward pass, its overhead, equal requests and runs, imports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from evals.peers.assignment import Assignment
 from evals.peers.catalog import BARE, PEERS, Peer
 from evals.peers.forward import Load
-from evals.peers.processes import run
+from evals.peers.processes import import_row, run
 from evals.peers.task import Task
 
 Row = dict[str, Any]
@@ -21,21 +21,22 @@ LOADS = {
     "identical": (Load(tickets=32, same=True), 10 * LATENCY_MS),  # none is answered before the last one is asked
 }
 """Measure of the forward pass → what is sent through, and the server's latency."""
-MEASURES = ("learn", *LOADS, "repeat")
+MEASURES = ("learn", *LOADS, "repeat", "import")
 
 
 def contestants(measure: str, names: Sequence[str] = ()) -> list[Peer]:
     """Return who takes part in a measure, in the order of the table.
 
-    Without names that is everyone whose runs can differ in it: of libraries with several optimizers the forward pass is
-    run once, beside langgraph and aiohttp alone, and what shows no failures to its optimizer need not be repeated.
+    Without names that is everyone whose runs can differ in it: what is the same for all optimizers of a library is
+    measured with one of them, the forward pass also with langgraph and aiohttp alone, and who shows no failures to an
+    optimizer need not be repeated.
     """
     chosen = [PEERS[name] for name in names or PEERS]
     if measure == "learn" or (names and measure == "repeat"):
         return chosen
     if measure == "repeat":
         return [peer for peer in chosen if peer.seeds is None]
-    return [BARE, *_one_a_library(chosen)]
+    return [*([BARE] if measure in LOADS else []), *_one_a_library(chosen)]
 
 
 def measured(
@@ -54,6 +55,9 @@ def measured(
     Raises:
         RunFailed: a run came to no row.
     """
+    if measure == "import":
+        yield import_row(peer)
+        return
     if measure in LOADS:
         load, latency = LOADS[measure]
         task = replace(task, chain=1) if load.same else task  # of two nodes, the second would ask later

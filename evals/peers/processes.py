@@ -19,9 +19,11 @@ from typing import Any
 from evals.peers import environments
 from evals.peers.assignment import CONCURRENCY, Assignment
 from evals.peers.catalog import ENVIRONMENTS, Peer
+from evals.startup import cpu_seconds
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LIMIT_S = 900
+_IMPORTS = 3  # after one that writes the byte code
 _SAID = 2_000  # characters of what a failed run said
 
 
@@ -51,8 +53,7 @@ def run(peer: Peer, job: str, assignment: Assignment) -> dict[str, Any]:
     Raises:
         RunFailed: it failed, or took too long.
     """
-    python = environments.python(ENVIRONMENTS[peer.environment]) if peer.environment else sys.executable
-    command = [str(python), "-m", peer.module, job, assignment.to_json()]
+    command = [_python(peer), "-m", peer.module, job, assignment.to_json()]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         started = time.monotonic()
         try:
@@ -68,11 +69,28 @@ def run(peer: Peer, job: str, assignment: Assignment) -> dict[str, Any]:
     return {"peer": peer.name, **row, "process_s": round(took, 2), **assignment.options}
 
 
+def import_row(peer: Peer) -> dict[str, Any]:
+    """Return what importing a contestant's library costs: CPU seconds of a fresh process, the least of three.
+
+    Raises:
+        RunFailed: it cannot be imported.
+    """
+    program = ENVIRONMENTS[peer.environment].start if peer.environment else "import agentsym"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            taken = [
+                cpu_seconds(program, _python(peer), cwd=folder, env=_environment(folder)) for _ in range(1 + _IMPORTS)
+            ]
+        except subprocess.CalledProcessError as error:
+            raise RunFailed(f"{peer.name} cannot be imported: {program}") from error
+    return {"measure": "import", "peer": peer.name, "cpu_s": round(min(taken[1:]), 3)}
+
+
 def fault(row: Mapping[str, Any]) -> str:
     """Return why a row is not valid; "" for one that is."""
-    if row["errors"]:
+    if row.get("errors"):
         return f"the server could not answer {row['errors']} of the requests"
-    if row["max_in_flight"] > CONCURRENCY:
+    if row.get("max_in_flight", 0) > CONCURRENCY:
         return f"{row['max_in_flight']} requests were in flight at once, and {CONCURRENCY} are allowed"
     return ""
 
@@ -80,6 +98,10 @@ def fault(row: Mapping[str, Any]) -> str:
 def is_built(peer: Peer) -> bool:
     """Say whether a contestant can be run here."""
     return not peer.environment or environments.built(ENVIRONMENTS[peer.environment]) is not None
+
+
+def _python(peer: Peer) -> str:
+    return str(environments.python(ENVIRONMENTS[peer.environment])) if peer.environment else sys.executable
 
 
 def _environment(folder: str) -> dict[str, str]:
