@@ -155,10 +155,8 @@ def _weight(results: Results) -> str:
                 f"{weight[0]['packages']}" if weight and imported else "",
             ]
         )
-    return _table(
-        "library, settings | calls | all equal | CPU s to import it | and all that learning uses | MiB installed | packages",
-        lines,
-    )
+    head = "library, settings | calls | all equal | CPU s: import | and what learning loads | MiB installed | packages"
+    return _table(head, lines)
 
 
 def _goals(results: Results) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -204,6 +201,40 @@ def test_a_rewritten_prompt_comes_in_the_dress_that_is_asked_for(asks: str, dres
     assert dress.format(prompt("extract", RULE.format(1))) in answer
 
 
+@pytest.mark.parametrize(
+    ("asks", "dress"),
+    [
+        (
+            "starting with the field `[[ ## why ## ]]`, then `[[ ## new ## ]]`, and then ending with the marker",
+            "[[ ## why ## ]]\nSome tickets fail.\n\n[[ ## new ## ]]\n{}\n\n[[ ## completed ## ]]",
+        ),
+        ("with a JSON object in the following order of fields: `new_instruction`.", '{{"new_instruction": "{}"}}'),
+        ("with a JSON object in the following order of fields: `why`, then `new`.", '"new": "{}"}}'),
+    ],
+)
+def test_fields_before_the_last_one_hold_reasons(asks: str, dress: str) -> None:
+    answer = ask("optimizer", f"{prompt('extract')} WRONG(cue=k1) Respond {asks}")
+    assert answer.endswith(dress.format(prompt("extract", RULE.format(1))))
+
+
+def test_every_variable_of_a_graph_gets_a_suggestion() -> None:
+    shows = f"#Variables\n(str) a0={prompt('extract')}\n(str) b0={prompt('classify')}\n\n#Inputs\n(str) x={BAD}\n"
+    said = json.loads(ask("optimizer", f'give a "suggestion"\n{shows}WRONG(cue=k6) WRONG(cue=k2)'))
+    expected = {"a0": prompt("extract", RULE.format(2)), "b0": prompt("classify", RULE.format(6))}
+    assert said["suggestion"] == expected
+
+
+def test_the_prompt_in_a_field_of_its_own_is_the_one_that_is_asked_about() -> None:
+    field = f"[[ ## basic_instruction ## ]]\n{prompt('classify')}"
+    answer = ask("optimizer", f"{prompt('extract')}\n{field}\nWRONG(cue=k1) WRONG(cue=k5)")
+    assert answer == f"```\n{prompt('classify', RULE.format(5))}\n```"
+
+
+def test_a_question_about_data_gets_a_remark_where_its_form_is_known() -> None:
+    answer = ask("optimizer", "Ticket 1 … Respond starting with the field `[[ ## observations ## ]]`, and then stop.")
+    assert answer.startswith("[[ ## observations ## ]]\nThese are tickets")
+
+
 # The teacher's forms
 
 QUOTED = '<data name="{0}/rules">\n{1}\n</data>\n'
@@ -347,9 +378,3 @@ async def test_agentsym_reaches_the_target_whatever_the_markers_are(task: Task, 
 def test_an_assignment_survives_its_way_to_a_runner() -> None:
     sent = Assignment("http://127.0.0.1:1/v1", Task(mode="noisy", markers=OTHER), 3, 50.0, {"optimizer": "paper"})
     assert Assignment.from_json(sent.to_json()) == sent
-
-
-async def test_a_library_without_a_runner_is_skipped_with_a_note() -> None:
-    command = [sys.executable, "-m", "evals.peers", "--only", "gepa", "--json"]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [] and "gepa: there is no runner for it yet" in done.stderr
