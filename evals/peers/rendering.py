@@ -34,13 +34,14 @@ def put(page: str, text: str) -> str:
 
 def rendered(results: Results) -> str:
     """Return the whole comparison."""
+    latency = results.of("machine")[0]["latency_ms"]
     parts = [
         _machine(results),
         _CAUTION,
-        f"Learning to a validation score of {TARGET:g}, plain; medians, calls with least and most:",
+        f"Learning to a validation score of {TARGET:g}, plain, {latency:g} ms a call; medians, calls with least and most:",
         _plain(results),
         "The same where every kind needs its rule in both nodes (coupled), and where harmful edits come with good ones "
-        f"(trojan); who has not reached it after {STEPS} steps stops there:",
+        f"(trojan), without latency; who has not reached it after {STEPS} steps stops there:",
         _modes(results),
         "The forward pass over 500 examples of two calls (50 ms, 32 at once), CPU for one example after the other "
         "(300, no latency), and what 32 equal requests at once become:",

@@ -26,7 +26,7 @@ from evals.peers.task import Task
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 MODES = ("plain", "coupled", "trojan")
-_ROUNDS = 3  # of the forward pass
+_ROUNDS = 3  # of the forward pass, whose wall time is shown
 
 
 def compared(seeds: tuple[int, ...], latency_ms: float) -> Iterator[Row]:
@@ -39,7 +39,8 @@ def compared(seeds: tuple[int, ...], latency_ms: float) -> Iterator[Row]:
     with server() as url:
         for measure, peer, task, seed in _runs(seeds):
             try:
-                yield from measured(measure, peer, url, task, (seed,), latency_ms if measure == "learn" else 0.0)
+                shows_wall = measure == "learn" and task.mode == "plain"  # elsewhere nothing but calls and tokens
+                yield from measured(measure, peer, url, task, (seed,), latency_ms if shows_wall else 0.0)
             except RunFailed as error:
                 yield {"measure": measure, "peer": peer.name, "failed": str(error)}
 
@@ -52,10 +53,9 @@ def _runs(seeds: tuple[int, ...]) -> Iterator[tuple[str, Any, Task, int]]:
             for peer in peers:
                 if mode in peer.modes and (peer.seeds is None or number < peer.seeds):
                     yield "learn", peer, Task(mode=mode), seed
-    rounds = {"forward": _ROUNDS, "overhead": _ROUNDS}
     for measure in (*LOADS, "repeat", "import"):
         own = [peer for peer in contestants(measure) if peer in peers or not peer.environment]
-        for _ in range(rounds.get(measure, 1)):
+        for _ in range(_ROUNDS if measure == "forward" else 1):
             for peer in own:
                 yield measure, peer, Task(), seeds[0]
 
@@ -83,7 +83,9 @@ def main() -> None:
         prog="python -m evals.peers.table", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=numbers, default=(0, 1, 2, 3, 4), help="default 0,1,2,3,4")
-    parser.add_argument("--latency-ms", type=float, default=LATENCY_MS, help="while learning (default 50)")
+    parser.add_argument(
+        "--latency-ms", type=float, default=LATENCY_MS, help="while learning the plain task (default 50)"
+    )
     parser.add_argument("--page", type=Path, default=PAGE, help="the page that is written (default docs/benchmarks.md)")
     parser.add_argument("--json", action="store_true", help="print the rows and write nothing")
     parser.add_argument("--rows", type=Path, help="rows that --json printed: write them again instead of running")
