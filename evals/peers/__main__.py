@@ -40,7 +40,7 @@ def main() -> None:
         task = Task(options.kinds, options.chain, options.mode, **form)
     except ValueError as error:
         parser.error(str(error))
-    rows, failures = [], []
+    rows, failures = list[dict[str, Any]](), list[str]()
     with server() if options.server is None else nullcontext(options.server.rstrip("/")) as url:
         for peer in built(contestants(options.measure, options.only)):
             if peer.name == "agentsym":

@@ -118,7 +118,7 @@ def answer(assignment: Assignment, tickets: Sequence[Ticket], workers: int) -> l
     """
     network = agent(assignment.task)
     if assignment.options.get("loop") == "bare":
-        return asyncio.run(bare(assignment.url, network, tickets, workers))  # type: ignore[arg-type]
+        return asyncio.run(bare(assignment.url, network, tickets, workers))
     with tempfile.TemporaryDirectory() as folder:
         cache = ResponseCache(Path(folder) / "cache.db")
         try:

@@ -38,7 +38,7 @@ def rendered(results: Results) -> str:
     parts = [
         _machine(results),
         _CAUTION,
-        f"Learning to a validation score of {TARGET:g}, plain, {latency:g} ms a call; medians, calls with least and most:",
+        f"Learning to a validation score of {TARGET:g}, plain, {latency:g} ms a call (medians, of calls the range):",
         _plain(results),
         "The same where every kind needs its rule in both nodes (coupled), and where harmful edits come with good ones "
         f"(trojan), without latency; who has not reached it after {STEPS} steps stops there:",
