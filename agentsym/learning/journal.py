@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from agentsym.errors import UsageError
 from agentsym.learning.answers import RunAnswers, spent
+from agentsym.learning.memory.lesson import Lesson
 from agentsym.learning.protocols import Evidence, Row
 from agentsym.learning.state import State
 from agentsym.models.ledger import Ledger
@@ -46,19 +47,22 @@ class Journal:
 
     Attributes:
         answers: the log of the run's model calls, for the door.
+        lessons: what earlier runs in the store taught when the run began.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.store = store
         self.run_id = run_id
         self.answers = RunAnswers(store, run_id, lambda: self._seq)
+        self.lessons: tuple[Lesson, ...] = ()
         self._seq = 0
         self._pending: dict[str, Mapping[str, Any]] = {}
         self._versions: dict[str, str] = {}
 
-    def begin(self, agent: str, config: Mapping[str, Any]) -> None:
-        """Start the journal of a new run."""
-        self.write("run", agent=agent, config=dict(config))
+    def begin(self, agent: str, config: Mapping[str, Any], lessons: Sequence[Lesson] = ()) -> None:
+        """Start the journal of a new run; the lessons stand in it, since the store may know others on resume."""
+        self.lessons = tuple(map(read_back, lessons))
+        self.write("run", agent=agent, config=dict(config), **({"lessons": self.lessons} if lessons else {}))
 
     def reopen(self, config: Mapping[str, Any], kind: type[S]) -> tuple[S | None, Ledger]:
         """Go on with a run; returns the state of its last checkpoint and all that the run has cost so far.
@@ -74,17 +78,18 @@ class Journal:
         phase_ended = 0
         for event in self.store.events(self.run_id):
             self._seq = event.seq
-            if event.kind not in ("resume", "stop"):
+            if event.kind not in ("resume", "stop", "forget"):
                 phase_ended = event.seq
             match event.kind:
                 case "run":
                     _same(self.run_id, event.data["config"], config)
+                    self.lessons = tuple(map(Lesson.model_validate, event.data.get("lessons", ())))
                 case "version":
                     self._versions[event.data["hash"]] = event.data["content"]
                 case "checkpoint":
                     state = kind.model_validate(event.data["state"])
                     self._pending = {}
-                case "trajectory" | "resume" | "stop":
+                case "trajectory" | "resume" | "stop" | "forget":
                     pass
                 case phase:
                     self._pending[phase] = event.data

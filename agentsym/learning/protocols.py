@@ -103,6 +103,8 @@ class Repair(Frozen):
         limits: what the learning rate allows, as sentences.
         before: what was said of the node in earlier steps, the heaviest first.
         tried: edits that did not help, the latest last.
+        helped: edits of like nodes that helped in earlier runs, each with its credit there.
+        failed: such edits that did harm there, or nothing where others helped.
         errors: why earlier answers to this very task were refused.
     """
 
@@ -115,6 +117,8 @@ class Repair(Frozen):
     limits: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
+    helped: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
 

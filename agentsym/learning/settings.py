@@ -41,6 +41,8 @@ class Settings(Frozen):
         prefer: which version is taken: the one with the best `score`, or of those within a margin of it the `cheapest`
             or the `fastest`; for these two, learnable options (of models, for example) are tried when learning is over.
         within: the margin, in score.
+        memory: whether the teacher of the combined algorithm is told what helped and what did not in earlier runs of
+            the same store; never where traffic is recorded or replayed, which must not depend on a store.
         failing_share: a batch with more failed runs than this is not learned from; three in a row end the run.
     """
 
@@ -61,6 +63,7 @@ class Settings(Frozen):
     supervised: bool = True
     prefer: Prefer = "score"
     within: float = Field(default=0.01, ge=0.0, le=1.0)
+    memory: bool = True
     failing_share: float = Field(default=0.2, ge=0.0, le=1.0)
 
     @classmethod

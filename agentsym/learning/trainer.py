@@ -17,6 +17,8 @@ from agentsym.learning.dataset import Source
 from agentsym.learning.estimate import calls_per_example, uncounted
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.journal import Journal
+from agentsym.learning.memory.lesson import Lesson
+from agentsym.learning.memory.retrieval import recalled
 from agentsym.learning.metrics import METRICS, Metric, Watched, load_metric
 from agentsym.learning.parts import Wanted, make_parts
 from agentsym.learning.protocols import Gate, Optimizer, Sampler, Teacher
@@ -30,6 +32,7 @@ from agentsym.learning.training import Algorithm, Training, Watch
 from agentsym.models.budget import Budget
 from agentsym.models.door import Recorder
 from agentsym.models.protocol import LanguageModel
+from agentsym.models.recording import RecordedModel
 from agentsym.models.relay import RelayModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
@@ -145,6 +148,7 @@ class Trainer(Generic[N]):
             self.watch("notice", {"text": text})
         self.origin = dict(origin or {})
         self._store = store
+        self._recorded = recorder is not None
         self._summary: dict[str, float] = {}
         self._began = False
 
@@ -195,12 +199,24 @@ class Trainer(Generic[N]):
         state: State | None = None
         if resume is None:
             self._require_first_step(training.rows_at_first())
-            journal.begin(self.agent.name, self._config())
+            journal.begin(self.agent.name, self._config(), self._lessons(store))
         else:
             state, door.ledger = journal.reopen(self._config(), algorithm.state)
             door.budget.count(door.ledger.total())
         self.watch("run", {"id": journal.run_id, "agent": self.agent.name, "resumed": resume is not None})
         return training, algorithm, state
+
+    def _lessons(self, store: Store) -> tuple[Lesson, ...]:
+        """Return what earlier runs in the store teach this one, and say that the teacher is shown it."""
+        replayed = self._recorded or any(isinstance(model, RecordedModel) for model in self._models())
+        if replayed or not (self.settings.memory and isinstance(self.parts.optimizer, Recipe)):
+            return ()
+        lessons = recalled(store, self.agent, self._config())
+        if lessons:
+            runs = len({lesson.run for lesson in lessons})
+            text = f"the teacher is shown what helped in {runs} earlier run{'s' * (runs > 1)} of this store"
+            self.watch("notice", {"text": f"{text} (memory=False or --no-memory: nothing of them)"})
+        return lessons
 
     def _require_first_step(self, rows: int) -> None:
         """Refuse caps under what the baseline and the first batch need, before anything is sent or written."""

@@ -22,12 +22,13 @@ def comparable(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     """Yield each event's kind and data; what is equal for runs of equal agent, data, settings, seed and answers.
 
     Stopping and going on leave no trace, so a run that was killed and resumed compares with one that was not: of the
-    stops only one at the very end stands there, no `resume`, and no numbers, which count both.
+    stops only one at the very end stands there, no `resume`, and no numbers, which count both. Neither does forgetting
+    what a run teaches; what it was taught by others stands there without the ids of these.
     """
     stop: Event | None = None
     for event in events:
-        stop = event if event.kind == "stop" else None
-        if event.kind not in ("resume", "stop"):
+        stop = event if event.kind == "stop" else stop if event.kind == "forget" else None
+        if event.kind not in ("resume", "stop", "forget"):
             yield _plain(event)
     if stop is not None:
         yield _plain(stop)
@@ -39,6 +40,8 @@ def _plain(event: Event) -> dict[str, Any]:
         data["summary"] = _without(data["summary"], *_TOTALS)
     if event.kind == "trajectory":
         data["trajectory"] = _trajectory(data["trajectory"])
+    if "lessons" in data:
+        data["lessons"] = [_without(lesson, "run") for lesson in data["lessons"]]
     named: dict[str, Any] = _renamed(data, event.run_id)
     return {"kind": event.kind, "data": named}
 

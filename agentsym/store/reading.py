@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, literal_column, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, exists, literal_column, select
 
 from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
@@ -21,6 +21,7 @@ from agentsym.store.events import Event, hashes_of, unpack_trajectory
 from agentsym.store.schema import events, runs, texts, trajectories, versions
 
 PAGE = 200
+_NEWEST = (runs.c.created.desc(), runs.c.id.desc())
 
 
 class RunInfo(Frozen):
@@ -74,11 +75,11 @@ class Reader:
         self.path = path
         self._engine = engine
 
-    def events(self, run_id: str, after: int = 0, kind: str | None = None) -> Iterator[Event]:
-        """Yield the events of a run in order, those behind `after`, only those of one kind if it is named."""
+    def events(self, run_id: str, after: int = 0, kind: str | Collection[str] | None = None) -> Iterator[Event]:
+        """Yield the events of a run in order, those behind `after`, only those of one kind or some if they are named."""
         query = select(events).where(events.c.run_id == run_id).order_by(events.c.seq)
         if kind is not None:
-            query = query.where(events.c.kind == kind)
+            query = query.where(events.c.kind.in_([kind] if isinstance(kind, str) else kind))
         for page in self._pages(query, after):
             yield from map(as_event, page)
 
@@ -90,8 +91,23 @@ class Reader:
 
     def runs(self) -> tuple[RunInfo, ...]:
         """Return all runs, the newest first."""
-        rows = self._rows(select(runs).order_by(runs.c.created.desc(), runs.c.id.desc()))
-        return tuple(RunInfo.model_validate({**row, "config": json.loads(row["config"])}) for row in rows)
+        return self._run_infos(select(runs).order_by(*_NEWEST))
+
+    def ended_runs(self, agent: str, *, having: str, lacking: str, most: int) -> tuple[RunInfo, ...]:
+        """Return runs that have ended, those of an agent before all others, of each the newest first.
+
+        Args:
+            agent: the agent's name.
+            having: a kind of event that they have.
+            lacking: a kind of event that they do not have.
+            most: how many are returned at most.
+        """
+
+        def told(kind: str) -> Any:
+            return exists().where(events.c.run_id == runs.c.id, events.c.kind == kind)
+
+        found = select(runs).where(runs.c.status != "running", told(having), ~told(lacking))
+        return self._run_infos(found.order_by(runs.c.agent != agent, *_NEWEST).limit(most))
 
     def run(self, run_id: str = "last") -> RunInfo:
         """Return one run by its id or the beginning of it, or the newest by `last`.
@@ -167,6 +183,16 @@ class Reader:
         known: dict[str, str] = {}
         for page in self._pages(query, after):
             yield from self._unpacked(page, known)
+
+    def forward_versions(self, run_id: str) -> dict[int, str]:
+        """Return step → the version that its rows of train were run with."""
+        of_run = (trajectories.c.run_id == run_id) & (trajectories.c.phase == "forward")
+        query = select(trajectories.c.step, trajectories.c.version).where(of_run).distinct()
+        return {row["step"]: row["version"] for row in self._rows(query)}
+
+    def _run_infos(self, query: Select[Any]) -> tuple[RunInfo, ...]:
+        rows = self._rows(query)
+        return tuple(RunInfo.model_validate({**row, "config": json.loads(row["config"])}) for row in rows)
 
     def _unpacked(self, page: list[RowMapping], known: dict[str, str]) -> Iterator[Recorded]:
         """Yield a page's trajectories; `known` keeps the texts of this page, which the next one may share."""

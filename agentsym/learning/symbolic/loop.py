@@ -7,11 +7,13 @@ and a handful of rows that must not break; validation comes when train says that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from agentsym.learning.estimate import calls_per_example
 from agentsym.learning.gate import TIE, mean
 from agentsym.learning.loss import PERFECT
+from agentsym.learning.memory.retrieval import Memory
 from agentsym.learning.merge import shorten
 from agentsym.learning.protocols import Evidence, FailedRun, Proposal, Scores, Trial, Update
 from agentsym.learning.symbolic.alternatives import other_settings
@@ -63,6 +65,11 @@ class SymbolicAlgorithm(Generic[N]):
         self._validation = Validation(training, parts.evaluator.concurrency)
         self._looking = Looking(training, recipe)
         self._leakage = Leakage(str(value) for row in training.sets.train for value in row.inputs.values())
+
+    @cached_property
+    def _memory(self) -> Memory:
+        """What earlier runs taught when this one began; the journal has it as soon as that is open."""
+        return Memory(self._training.journal.lessons)
 
     async def begin(self) -> SymbolicState:
         """Score the first version."""
@@ -164,7 +171,7 @@ class SymbolicAlgorithm(Generic[N]):
                 if any(move.status == "committed" for move in moves.updates):
                     return moves
             made = await self._mender.propose(
-                base, cases, state.right, lr=state.lr, before=state.before, tried=state.tried
+                base, cases, state.right, lr=state.lr, before=state.before, tried=state.tried, remind=self._memory.remind
             )
             return Proposal(updates=(*moves.updates, *made.updates, *_earlier(state, cases)))
 

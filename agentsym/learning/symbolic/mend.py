@@ -73,6 +73,7 @@ class Mender:
         lr: float,
         before: Heard,
         tried: Callable[[str, Sequence[Case]], tuple[str, ...]],
+        remind: Callable[[Repair], Repair] = lambda repair: repair,
     ) -> Proposal:
         """Return all changes of a step, in the order of the cases and the nodes.
 
@@ -83,6 +84,7 @@ class Mender:
             lr: the learning rate.
             before: node → what was said of it in earlier steps.
             tried: node and failures → edits of it that did not help with them.
+            remind: adds to a task what earlier runs teach.
         """
         tasks = [
             Repair(
@@ -100,7 +102,7 @@ class Mender:
             )
             for node, paths, own in self._repairs(network, cases)
         ]
-        answers = await together([self._mended(task, lr) for task in tasks])
+        answers = await together([self._mended(remind(task), lr) for task in tasks])
         taken = merged(change for answer in answers for change in answer if change.edits)
         refused = tuple(change for answer in answers for change in answer if not change.edits)
         return Proposal(updates=(*taken, *refused))

@@ -146,6 +146,8 @@ def mend_messages(repair: Repair, form: Form, *, student: str = "", prompts: Pat
         "failures": "\n\n".join(failures),
         "before": section(parts, "before", listed("critiques", repair.before)),
         "tried": section(parts, "tried", listed("tried", repair.tried)),
+        "helped": section(parts, "helped", listed("helped elsewhere", repair.helped)),
+        "failed": section(parts, "failed", listed("failed elsewhere", repair.failed)),
         "right": section(parts, "right", listed("right", repair.right)),
         "limits": section(parts, "limits", views.bullets(repair.limits)),
         "errors": section(parts, "errors", listed("errors", repair.errors)),

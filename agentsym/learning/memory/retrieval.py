@@ -1,0 +1,136 @@
+"""Finds the lessons that fit: some for a run when it begins, and of these a few for each node that is to be mended.
+
+A lesson fits when its node had a like task, when the like was said of it, and when its edit speaks of what fails now. What
+is shown is weighed by advantage and bounded, since every line is paid for with every request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from agentsym.learning.memory.history import Networks, lessons_of, task_of
+from agentsym.learning.memory.lesson import Lesson, joined
+from agentsym.learning.protocols import Repair
+from agentsym.network.network import Network
+from agentsym.network.nodes import PromptNode, ToolNode
+from agentsym.store.store import Store
+
+RUNS = 100  # earlier runs that are read
+POOL = 48  # lessons of each sort that a run takes along
+SHOWN = 3  # of each sort in one request
+LIKE = 0.3  # cosine of two tasks below which a lesson is of another kind of node
+SAME = 0.6  # cosine of two edits above which they say the same
+FAULT = 60  # characters of what an edit was for, where it is shown
+MOST = 2.0  # standard deviations: more than that a lesson does not count for
+_NUMBER = re.compile(r"\d+")
+
+
+def recalled(store: Store, agent: Network, config: Mapping[str, Any]) -> tuple[Lesson, ...]:
+    """Return what earlier runs in a store teach a run of an agent, the fittest first.
+
+    Runs that began as this one does are left out, so that doing a run again gives the same run.
+
+    Args:
+        store: where the runs are.
+        agent: the version that the run begins with.
+        config: what the run is made of.
+    """
+    networks, own = Networks(store), _made_of(config)
+    runs = store.ended_runs(agent.name, having="blame", lacking="forget", most=RUNS)
+    lessons = joined(x for run in runs if _made_of(run.config) != own for x in lessons_of(store, run, networks))
+    lessons = [lesson for lesson in lessons if lesson.helped or lesson.warns]
+    tasks = [task_of(agent, node.id) for node in agent.nodes if isinstance(node, PromptNode | ToolNode)]
+    if not lessons or not tasks:
+        return ()
+    like = [max(row) for row in likeness([lesson.situation.task for lesson in lessons], tasks)]
+    fit = [at for at, value in enumerate(like) if value >= LIKE]
+    ranked = [lessons[at] for at in sorted(fit, key=lambda at: (-like[at] * _weight(lessons[at]), at))]
+    return tuple(lesson for sort in (True, False) for lesson in [x for x in ranked if x.helped == sort][:POOL])
+
+
+class Memory:
+    """The lessons of a run, and what of them is shown to whom.
+
+    Args:
+        lessons: as `recalled` has chosen them when the run began.
+    """
+
+    def __init__(self, lessons: Sequence[Lesson]) -> None:
+        self._lessons = lessons
+
+    def remind(self, repair: Repair) -> Repair:
+        """Return what is asked for with the lessons that fit it, without those that the node has had already."""
+        content = [repair.network.parameter(path) for path in repair.paths]
+        kinds, had = {item.kind for item in content}, "\n".join([*(str(item.content) for item in content), *repair.tried])
+        lessons = [x for x in self._lessons if x.situation.kind in kinds and _said_by(x) not in had]
+        if not lessons:
+            return repair
+        ranked = _fitting(lessons, repair)
+        helped, failed = ([x for x in ranked if x.helped == sort][:SHOWN] for sort in (True, False))
+        return repair.model_copy(update={"helped": tuple(map(line, helped)), "failed": tuple(map(line, failed))})
+
+
+def line(lesson: Lesson) -> str:
+    """Say what an edit did and what became of it, with what was measured."""
+    outcome = {
+        "kept": f"credit {lesson.credit:+.2g}",
+        "vain": "the failure stayed",
+        "harmful": "it broke what was right",
+        "taken back": "taken back, since it broke what was right on other inputs",
+    }[lesson.fate]
+    times = f" in {lesson.times} tries" if lesson.times > 1 else ""
+    fault = lesson.situation.fault
+    against = f"; against: {fault if len(fault) <= FAULT else fault[: FAULT - 1] + '…'}" if fault else ""
+    return f"{lesson.edit} ({outcome}{times}, advantage {lesson.advantage:+.1f}{against})"
+
+
+def likeness(texts: Sequence[str], others: Sequence[str]) -> list[list[float]]:
+    """Return texts × others, the cosine of each pair by shared words, rare ones above all; numbers are all alike."""
+    from agentsym.models.lexical import Grams, Space
+
+    one, two = ([_NUMBER.sub("#", text) for text in side] for side in (texts, others))
+    space = Space(list(dict.fromkeys([*one, *two])), Grams())
+    found = space.vectors(one) @ space.vectors(two).T
+    return [[round(float(value), 3) for value in row] for row in found.toarray()]
+
+
+def _fitting(lessons: Sequence[Lesson], repair: Repair) -> list[Lesson]:
+    """Return the lessons that fit a node and its failures, the fittest first, and none that says what another says."""
+    said, given = "\n".join(repair.critiques), _given(repair)
+    edits = [_said_by(lesson) for lesson in lessons]
+    task = _column(likeness([lesson.situation.task for lesson in lessons], [task_of(repair.network, repair.node)]))
+    fault = _column(likeness([lesson.situation.fault for lesson in lessons], [said]))
+    apt = _column(likeness(edits, [f"{said}\n{given}"]))
+    most = max(apt) or 1.0
+    fits = [task[at] * (fault[at] + 2 * apt[at] / most) * _weight(lesson) for at, lesson in enumerate(lessons)]
+    alike = likeness(edits, edits)
+    chosen: list[int] = []
+    for at in sorted(range(len(lessons)), key=lambda at: (-fits[at], at)):
+        if task[at] >= LIKE and all(alike[at][other] < SAME for other in chosen):
+            chosen.append(at)
+    return [lessons[at] for at in chosen]
+
+
+def _given(repair: Repair) -> str:
+    """Return what the node was given in the failing runs."""
+    visits = (step for item in repair.evidence for step in item.trajectory.steps if step.node == repair.node)
+    return "\n".join(str(value) for step in visits for value in step.inputs.values())
+
+
+def _weight(lesson: Lesson) -> float:
+    return 1.0 + min(abs(lesson.advantage), MOST)
+
+
+def _said_by(lesson: Lesson) -> str:
+    """Return the text of an edit without the name of its operation."""
+    return lesson.edit.partition(": ")[2]
+
+
+def _column(rows: Iterable[Sequence[float]]) -> list[float]:
+    return [row[0] for row in rows]
+
+
+def _made_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name != "origin"}
