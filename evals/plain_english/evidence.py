@@ -72,6 +72,11 @@ def tried(text: str) -> str:
     return blocks(text).get("tried", "")
 
 
+def elsewhere(text: str, outcome: str) -> str:
+    """Return what a request says of edits in earlier runs that `helped` or `failed`; "" where it says nothing."""
+    return blocks(text).get(f"{outcome} elsewhere", "")
+
+
 def _plain(value: str) -> str:
     try:
         found = json.loads(value)

@@ -22,24 +22,26 @@ from evals.plain_english.task import Part, rows
 
 _MOST_RULES = 40  # of one node: the rules name no label in backticks, so all of them count for every label
 
+READ = "List the numbers that the problem is about, in the order of the text."
+SOLVE = "Work out the answer to the problem from its numbers."
 _SCORED: tuple[Part, ...] = ("val", "test")
 
 
-def agent() -> Agent:
+def agent(name: str = "word-problems", read: str = READ, solve: str = SOLVE) -> Agent:
     """Return the agent before it has learned: a step that lists the numbers, and one that calculates with them."""
     return Agent(
-        "word-problems",
+        name,
         nodes=[
             PromptNode(
                 "read",
-                "List the numbers that the problem is about, in the order of the text.",
+                read,
                 inputs=["problem"],
                 output={"numbers": str},
                 rules=Rules(max_per_label=_MOST_RULES, role="which numbers count, and what for"),
             ),
             PromptNode(
                 "solve",
-                "Work out the answer to the problem from its numbers.",
+                solve,
                 inputs=["problem", "numbers"],
                 output={"answer": int},
                 rules=Rules(max_per_label=_MOST_RULES, role="what is to be done with the numbers"),

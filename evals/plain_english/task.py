@@ -6,7 +6,7 @@ The answer follows from the numbers that the problem was made of, so it is right
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from evals.plain_english.numerals import in_words
@@ -14,7 +14,7 @@ from evals.plain_english.templates import WORDINGS
 
 Part = Literal["train", "val", "test"]
 SIZES: Mapping[Part, int] = {"train": 40, "val": 40, "test": 60}
-_MIX = (*WORDINGS, "total", "total")
+MIX = (*WORDINGS, "total", "total")
 """The kinds in the shares in which they come; `total` is right from the beginning, so there is something to lose."""
 _PEOPLE = {
     "seen": ("Ada", "Bruno", "Chloe", "Dario", "Edda", "Farid", "Greta", "Hugo"),
@@ -34,7 +34,8 @@ class Numbers(NamedTuple):
     c: int = 0
 
 
-_RESULTS: Mapping[str, Callable[[Numbers], int]] = {
+Result = Callable[[Numbers], int]
+RESULTS: Mapping[str, Result] = {
     "total": lambda n: n.a + n.b,
     "words": lambda n: n.a + n.b,
     "dozen": lambda n: 12 * n.a + n.b,
@@ -60,34 +61,45 @@ class Problem(NamedTuple):
     answer: int
 
 
-def problems(part: Part, seed: int) -> list[Problem]:
-    """Return the problems of one part of the data, no text twice; the kinds take turns and are shuffled."""
+def problems(
+    part: Part, seed: int, mix: Sequence[str] = MIX, results: Mapping[str, Result] = RESULTS
+) -> list[Problem]:
+    """Return the problems of one part of the data, no text twice; the kinds of a mix take turns and are shuffled.
+
+    Args:
+        part: which part; it says how many there are.
+        seed: of the numbers, people, things and wordings.
+        mix: the kinds.
+        results: kind → what is right.
+    """
     rng = random.Random(f"{part} {seed}")
-    kinds = [_MIX[at % len(_MIX)] for at in range(SIZES[part])]
+    kinds = [mix[at % len(mix)] for at in range(SIZES[part])]
     rng.shuffle(kinds)
     found: dict[str, Problem] = {}
     for kind in kinds:
-        made = _made(kind, part, rng)
+        made = _made(kind, part, rng, results)
         while made.text in found:
-            made = _made(kind, part, rng)
+            made = _made(kind, part, rng, results)
         found[made.text] = made
     return list(found.values())
 
 
-def rows(part: Part, seed: int) -> list[dict[str, str | int]]:
+def rows(
+    part: Part, seed: int, mix: Sequence[str] = MIX, results: Mapping[str, Result] = RESULTS
+) -> list[dict[str, str | int]]:
     """Return the problems as rows of a data set."""
-    made = problems(part, seed)
+    made = problems(part, seed, mix, results)
     return [{"id": f"{part}-{at}", "problem": made.text, "answer": made.answer} for at, made in enumerate(made)]
 
 
-def _made(kind: str, part: Part, rng: random.Random) -> Problem:
+def _made(kind: str, part: Part, rng: random.Random, results: Mapping[str, Result]) -> Problem:
     side: Literal["seen", "unseen"] = "unseen" if part == "test" else "seen"
     numbers = _numbers(kind, rng, far=part == "test")
     one, two = rng.sample(_PEOPLE[side], 2)
     wording = rng.choice(getattr(WORDINGS[kind], side))
     spelled = in_words(numbers.a) if "{A}" in wording else ""
     text = wording.format(**numbers._asdict(), A=spelled, one=one, two=two, thing=rng.choice(_THINGS[side]))
-    return Problem(kind, text[0].upper() + text[1:], _RESULTS[kind](numbers))
+    return Problem(kind, text[0].upper() + text[1:], results[kind](numbers))
 
 
 def _numbers(kind: str, rng: random.Random, *, far: bool) -> Numbers:
