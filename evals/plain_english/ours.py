@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +94,21 @@ async def learn(seed: int, optimizer: str | Recipe, settings: Mapping[str, Any])
 
 
 async def trained(
-    url: str, folder: Path, seed: int, optimizer: str | Recipe, settings: Mapping[str, Any]
+    url: str,
+    folder: Path,
+    seed: int,
+    optimizer: str | Recipe,
+    settings: Mapping[str, Any],
+    *,
+    base: Agent | None = None,
+    data: Callable[[Part, int], Sequence[Mapping[str, Any]]] = rows,
 ) -> Run[Agent]:
-    """Train the agent against a server, and return the run; store and cache are written into the folder."""
+    """Train an agent (by default ours) against a server, and return the run; the folder gets store and cache."""
     with Store.open(folder / "store.db") as store:
         trainer = Trainer(
-            agent(),
-            rows("train", seed),
-            val=rows("val", seed),
+            base or agent(),
+            data("train", seed),
+            val=data("val", seed),
             student=model(url, "student"),
             teacher=model(url, "teacher"),
             optimizer=optimizer,
