@@ -1,6 +1,7 @@
 """Related tasks: agents of one structure with other names and prompts, on other mixes of word problems.
 
 Two of them share most of what must be learned and not all of it, so a lesson of one may help with the next or be of no use.
+Problems that need two rules come only where those that need one of them do, else chance alone finds both at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from evals.plain_english.ours import READ, SOLVE, agent
 from evals.plain_english.task import RESULTS, Part, Result
 from evals.plain_english.templates import WORDINGS
 
-KINDS = 9  # of the kinds of problem that a task has, beside the one that is right from the beginning
+KINDS = 8  # of the simple kinds of problem that a task has, beside the one that is right from the beginning
 _NAMES = ("shop", "school", "harbour", "kitchen", "farm", "theatre", "museum", "garden", "workshop", "station")
 _READS = (
     READ,
@@ -61,13 +62,11 @@ class Related(NamedTuple):
 def related(seed: int, count: int, results: Mapping[str, Result] = RESULTS) -> Sequence[Related]:
     """Return so many related tasks, drawn with their order by a seed."""
     rng = random.Random(f"related {seed}")
-    kinds = [kind for kind in WORDINGS if kind != "total"]
-    return [
-        Related(
-            agent(f"{rng.choice(_NAMES)}-{at}", rng.choice(_READS), rng.choice(_SOLVES)),
-            (*rng.sample(kinds, KINDS), "total", "total"),
-            100 * seed + at,
-            results,
-        )
-        for at in range(count)
-    ]
+    simple = [kind for kind in WORDINGS if kind != "total" and " and " not in kind]
+    tasks = []
+    for at in range(count):
+        kinds = rng.sample(simple, KINDS)
+        both = [kind for kind in WORDINGS if " and " in kind and {*kind.split(" and ")} <= {*kinds}]
+        base = agent(f"{rng.choice(_NAMES)}-{at}", rng.choice(_READS), rng.choice(_SOLVES))
+        tasks.append(Related(base, (*kinds, *both, "total", "total"), 100 * seed + at, results))
+    return tasks
