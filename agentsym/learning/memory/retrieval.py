@@ -19,11 +19,10 @@ from agentsym.store.store import Store
 
 RUNS = 100  # earlier runs that are read
 POOL = 48  # lessons of each sort that a run takes along
-SHOWN = 3  # of each sort in one request
+HELPED, FAILED = 4, 2  # lessons of each sort that one request shows at most
 LIKE = 0.3  # cosine of two tasks below which a lesson is of another kind of node
 SAME = 0.6  # cosine of two edits above which they say the same
-FAULT = 60  # characters of what an edit was for, where it is shown
-MOST = 2.0  # standard deviations: more than that a lesson does not count for
+MOST = 1.0  # standard deviations: whoever is further from its rivals does not fit any better for that
 _NUMBER = re.compile(r"\d+")
 
 
@@ -44,7 +43,8 @@ def recalled(store: Store, agent: Network, config: Mapping[str, Any]) -> tuple[L
     tasks = [task_of(agent, node.id) for node in agent.nodes if isinstance(node, PromptNode | ToolNode)]
     if not lessons or not tasks:
         return ()
-    like = [max(row) for row in likeness([lesson.situation.task for lesson in lessons], tasks)]
+    theirs = [lesson.situation.task for lesson in lessons]
+    like = [max(row) for row in Likeness([*theirs, *tasks])(theirs, tasks)]
     fit = [at for at, value in enumerate(like) if value >= LIKE]
     ranked = [lessons[at] for at in sorted(fit, key=lambda at: (-like[at] * _weight(lessons[at]), at))]
     return tuple(lesson for sort in (True, False) for lesson in [x for x in ranked if x.helped == sort][:POOL])
@@ -68,12 +68,12 @@ class Memory:
         if not lessons:
             return repair
         ranked = _fitting(lessons, repair)
-        helped, failed = ([x for x in ranked if x.helped == sort][:SHOWN] for sort in (True, False))
+        helped, failed = [x for x in ranked if x.helped][:HELPED], [x for x in ranked if x.warns][:FAILED]
         return repair.model_copy(update={"helped": tuple(map(line, helped)), "failed": tuple(map(line, failed))})
 
 
 def line(lesson: Lesson) -> str:
-    """Say what an edit did and what became of it, with what was measured."""
+    """Say what an edit did and what became of it, with what was measured; nothing of the rows that it was for."""
     outcome = {
         "kept": f"credit {lesson.credit:+.2g}",
         "vain": "the failure stayed",
@@ -81,31 +81,38 @@ def line(lesson: Lesson) -> str:
         "taken back": "taken back, since it broke what was right on other inputs",
     }[lesson.fate]
     times = f" in {lesson.times} tries" if lesson.times > 1 else ""
-    fault = lesson.situation.fault
-    against = f"; against: {fault if len(fault) <= FAULT else fault[: FAULT - 1] + '…'}" if fault else ""
-    return f"{lesson.edit} ({outcome}{times}, advantage {lesson.advantage:+.1f}{against})"
+    return f"{lesson.edit} ({outcome}{times}, advantage {lesson.advantage:+.1f})"
 
 
-def likeness(texts: Sequence[str], others: Sequence[str]) -> list[list[float]]:
-    """Return texts × others, the cosine of each pair by shared words, rare ones above all; numbers are all alike."""
-    from agentsym.models.lexical import Grams, Space
+class Likeness:
+    """Compares texts by the words that they share, and rare ones count above all; numbers are all alike.
 
-    one, two = ([_NUMBER.sub("#", text) for text in side] for side in (texts, others))
-    space = Space(list(dict.fromkeys([*one, *two])), Grams())
-    found = space.vectors(one) @ space.vectors(two).T
-    return [[round(float(value), 3) for value in row] for row in found.toarray()]
+    Args:
+        texts: by these it is known which words are rare.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        from agentsym.models.lexical import Grams, Space
+
+        self._space = Space(list(dict.fromkeys(map(_masked, texts))), Grams())
+
+    def __call__(self, texts: Sequence[str], others: Sequence[str]) -> list[list[float]]:
+        """Return texts × others, the cosine of each pair."""
+        one, two = (self._space.vectors([_masked(text) for text in side]) for side in (texts, others))
+        return [[round(float(value), 3) for value in row] for row in (one @ two.T).toarray()]
 
 
 def _fitting(lessons: Sequence[Lesson], repair: Repair) -> list[Lesson]:
     """Return the lessons that fit a node and its failures, the fittest first, and none that says what another says."""
-    said, given = "\n".join(repair.critiques), _given(repair)
+    asked, said, given = task_of(repair.network, repair.node), "\n".join(repair.critiques), _given(repair)
+    tasks, faults = ([getattr(x.situation, name) for x in lessons] for name in ("task", "fault"))
     edits = [_said_by(lesson) for lesson in lessons]
-    task = _column(likeness([lesson.situation.task for lesson in lessons], [task_of(repair.network, repair.node)]))
-    fault = _column(likeness([lesson.situation.fault for lesson in lessons], [said]))
-    apt = _column(likeness(edits, [f"{said}\n{given}"]))
-    most = max(apt) or 1.0
-    fits = [task[at] * (fault[at] + 2 * apt[at] / most) * _weight(lesson) for at, lesson in enumerate(lessons)]
-    alike = likeness(edits, edits)
+    like = Likeness([*tasks, *faults, *edits, asked, said, given])
+    compared = ((tasks, asked), (faults, said), (edits, f"{said}\n{given}"), (edits, given))
+    task, fault, *speaks = ([row[0] for row in like(texts, [own])] for texts, own in compared)
+    apt = [max(each) for each in zip(*map(_of_most, speaks), strict=True)]
+    fits = [task[at] * (fault[at] + 2 * apt[at]) * _weight(lesson) for at, lesson in enumerate(lessons)]
+    alike = like(edits, edits)
     chosen: list[int] = []
     for at in sorted(range(len(lessons)), key=lambda at: (-fits[at], at)):
         if task[at] >= LIKE and all(alike[at][other] < SAME for other in chosen):
@@ -123,14 +130,20 @@ def _weight(lesson: Lesson) -> float:
     return 1.0 + min(abs(lesson.advantage), MOST)
 
 
+def _of_most(values: Sequence[float]) -> list[float]:
+    """Return values as shares of the largest: edits are short, so they have little in common with what fails."""
+    most = max(values) or 1.0
+    return [value / most for value in values]
+
+
 def _said_by(lesson: Lesson) -> str:
     """Return the text of an edit without the name of its operation."""
     return lesson.edit.partition(": ")[2]
 
 
-def _column(rows: Iterable[Sequence[float]]) -> list[float]:
-    return [row[0] for row in rows]
-
-
 def _made_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name != "origin"}
+
+
+def _masked(text: str) -> str:
+    return _NUMBER.sub("#", text)
