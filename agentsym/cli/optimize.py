@@ -51,6 +51,10 @@ Prefer = Annotated[
     typer.Option(help="Which version to take, of those within a margin of the best score (default: score)."),
 ]
 Within = Annotated[float | None, _option("X", "The margin for --prefer (default: 0.01).")]
+Memory = Annotated[
+    bool | None,
+    typer.Option("--memory/--no-memory", help="Show the teacher what helped in earlier runs (default: memory)."),
+]
 Record = Annotated[Path | None, _option("DIR", "Write all model traffic here; the model recorded:DIR replays it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, without any model call.")]
 Out = Annotated[Path | None, _option("DIR", "Folder for the best agent (default: runs/ID).")]
@@ -81,6 +85,7 @@ def optimize(
     models: Models = None,
     prefer: Prefer = None,
     within: Within = None,
+    memory: Memory = None,
     concurrency: caps.Concurrency = None,
     max_calls: caps.MaxCalls = None,
     max_tokens: caps.MaxTokens = None,
@@ -107,7 +112,7 @@ def optimize(
         "target": target,
         "seed": seed,
     }
-    settings |= {"repeats": repeats, "prefer": prefer, "within": within}
+    settings |= {"repeats": repeats, "prefer": prefer, "within": within, "memory": memory}
     columns = options.columns_of(maps)
     limits = caps.Caps.given(max_calls, max_tokens, max_usd, max_seconds, concurrency)
     record = record and record.expanduser().absolute()
@@ -143,7 +148,7 @@ def _begin(
 
 def _refuse_with_resume(given: dict[str, Any]) -> None:
     """Raise UsageError when a flag is given that the run has long decided."""
-    flags = {"columns": "--map", "agent": "AGENT"}
+    flags = {"columns": "--map", "agent": "AGENT", "memory": "--memory/--no-memory"}
     wrong = [flags.get(name, f"--{name.replace('_', '-')}") for name in _without_none(given)]
     if wrong:
         raise UsageError(

@@ -88,6 +88,23 @@ def show_run(
         _show(info, document, loaded.steps)
 
 
+@app.command("forget")
+def forget_run(run: RunName) -> None:
+    """Let later runs learn nothing from a run; its journal stays as it is."""
+    from agentsym.store.store import Store
+
+    with Store.open() as store:
+        info = run_named(store, run)
+        if info.status == "running":
+            raise UsageError(
+                f"run {info.id} has not ended, so no later run learns from it yet; forget it when it has "
+                f"(agentsym optimize --resume {info.id} goes on with it)"
+            )
+        if store.last_event(info.id, kind="forget") is None:
+            store.append(info.id, "forget", {})
+    say(f"run {info.id} is forgotten: no later run is told of it; its rows and messages are still in {store.path}")
+
+
 def _print_journal(store: Store, run_id: str, only_comparable: bool) -> None:
     from agentsym.store.comparable import comparable
 

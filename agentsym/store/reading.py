@@ -76,7 +76,7 @@ class Reader:
         self._engine = engine
 
     def events(self, run_id: str, after: int = 0, kind: str | Collection[str] | None = None) -> Iterator[Event]:
-        """Yield the events of a run in order, those behind `after`, only those of one kind or some if they are named."""
+        """Yield the events of a run in order, those behind `after`, only those of the kind or kinds that are named."""
         query = select(events).where(events.c.run_id == run_id).order_by(events.c.seq)
         if kind is not None:
             query = query.where(events.c.kind.in_([kind] if isinstance(kind, str) else kind))

@@ -1,11 +1,11 @@
-"""What the lessons of earlier runs are worth: related tasks are learned one after the other, with the memory and without.
+"""What the lessons of earlier runs are worth: related tasks learned one after the other, with the memory and without.
 
-Calls and tokens until validation reaches 0.9, by the books of a server on this machine. Student and teacher are programs.
-Where a request tells what helped elsewhere and what did not, the teacher's program goes by it 7 times in 10: it reads those
-sentences as the student reads its rules, takes the first that speaks of a case which the failing run has, words it anew, and
-leaves out ideas that are said to have done harm. It is assumed that a language model would do the like; how often one does is
-not measured here. `unrelated` has lessons of another agent's runs only, `contrary` those of tasks that look the same, where
-other things are right: what such a memory costs is what may be lost by it.
+Calls and tokens until validation reaches 0.9, by the books of a server on this machine. Student and teacher are
+programs. Where a request tells what helped elsewhere and what did not, the teacher's program goes by it 7 times in 10:
+it reads those sentences as the student reads its rules, takes the first that speaks of a case which the failing run
+has, words it anew, and leaves out ideas that are said to have failed. It is assumed that a language model would do
+the like; how often one does is not measured here. `unrelated` has lessons of another agent's runs only, `contrary`
+those of tasks that look the same, where other things are right: the cost of these is what may be lost by a memory.
 """
 
 from __future__ import annotations

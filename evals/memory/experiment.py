@@ -1,6 +1,6 @@
-"""Runs of related tasks one after the other, with lessons from different places, and what they cost by the server's books.
+"""Runs of related tasks one after the other, with lessons from different places, and what they cost.
 
-The store is all that goes from one run to the next; each has a response cache of its own.
+The books are the server's. The store is all that goes from one run to the next; each has a response cache of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from evals.plain_english.ours import trained
 
 TARGET = 0.9  # of validation
 WAYS = ("without", "with", "unrelated", "contrary")
-"""No memory; that of the runs before; that of another agent's runs only; that of runs in a world of other truths only."""
+"""No memory; that of the runs before; that of another agent's runs; that of runs where other things are right."""
 
 
 async def measure(seed: int, way: str, runs: int, before: int) -> list[dict[str, Any]]:
@@ -57,9 +57,7 @@ async def _learned(task: Related, folder: Path, *, memory: bool) -> dict[str, An
     """Learn one task and return what it has cost; the run stays in the folder's store, the cache does not."""
     settings = {"steps": 60, "patience": None, "target": TARGET, "memory": memory}
     async with Server(brain) as server:
-        run = await trained(
-            server.base_url, folder, task.seed, "symbolic", settings, base=task.agent, data=task.rows
-        )
+        run = await trained(server.base_url, folder, task.seed, "symbolic", settings, base=task.agent, data=task.rows)
         stats = server.stats
     if stats.errors:
         raise RuntimeError(f"the server could not answer {len(stats.errors)} requests, the first: {stats.errors[0]}")

@@ -1,6 +1,6 @@
 """Related tasks: agents of one structure with other names and prompts, on other mixes of word problems.
 
-Two of them share most of what must be learned and not all of it, so a lesson of one may help with the next or be of no use.
+Two of them share most of what must be learned and not all of it, so a lesson of one may help with the next or not.
 Problems that need two rules come only where those that need one of them do, else chance alone finds both at once.
 """
 

@@ -61,9 +61,7 @@ class Problem(NamedTuple):
     answer: int
 
 
-def problems(
-    part: Part, seed: int, mix: Sequence[str] = MIX, results: Mapping[str, Result] = RESULTS
-) -> list[Problem]:
+def problems(part: Part, seed: int, mix: Sequence[str] = MIX, results: Mapping[str, Result] = RESULTS) -> list[Problem]:
     """Return the problems of one part of the data, no text twice; the kinds of a mix take turns and are shuffled.
 
     Args:

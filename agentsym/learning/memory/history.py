@@ -7,19 +7,19 @@ changes it took back; no text of its rows stands in an event that is read here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 from agentsym.errors import NetworkError
-from agentsym.learning.memory.lesson import LOSS, Lesson, Situation, relative
+from agentsym.learning.memory.lesson import LOSS, Group, Lesson, Situation
 from agentsym.learning.merge import shorten
 from agentsym.learning.protocols import Blame, Proposal, Trial, Update
 from agentsym.learning.symbolic.changes import node_of, told
 from agentsym.learning.teacher import views
-from agentsym.models.secrets import scrub
 from agentsym.network.edits import AddItem, DropItem, Edit, ReplaceItem, SetParameter
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
-from agentsym.network.parameters import Choices
+from agentsym.network.parameters import Choices, Rules
 from agentsym.store.reading import RunInfo
 from agentsym.store.store import Store
 
@@ -28,16 +28,31 @@ READ = ("forward", "blame", "proposal", "gate", "validate", "harmless", "validat
 TASK, FAULT, EDIT = 400, 200, 200  # characters of each that are remembered
 
 
-class Networks:
-    """The versions of stored runs, each made once; good for reading, not for running."""
+class Base:
+    """A version of a stored run: what lessons tell of it, each looked up once; good for reading, not for running."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.parameters = network.parameters()
+        self._tasks: dict[str, str] = {}
+
+    def task(self, node: str) -> str:
+        """Return what `task_of` says of a node."""
+        if node not in self._tasks:
+            self._tasks[node] = task_of(self.network, node)
+        return self._tasks[node]
+
+
+class Bases:
+    """The versions of all runs of a store, each made once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._made: dict[str, Network] = {}
+        self._made: dict[str, Base] = {}
 
-    def __getitem__(self, version: str) -> Network:
+    def __getitem__(self, version: str) -> Base:
         if version not in self._made:
-            self._made[version] = Network.model_validate(self._store.version_content(version))
+            self._made[version] = Base(Network.model_validate(self._store.version_content(version)))
         return self._made[version]
 
 
@@ -55,27 +70,27 @@ class _Try(NamedTuple):
         return LOSS if self.fate in ("harmful", "taken back") else self.credit
 
 
-def lessons_of(store: Store, run: RunInfo, networks: Networks) -> tuple[Lesson, ...]:
+def lessons_of(store: Store, run: RunInfo, bases: Bases) -> tuple[Lesson, ...]:
     """Return the lessons of a run, in the order in which its edits were tried; moves of the pipeline teach none."""
-    bases = store.forward_versions(run.id)
+    versions = store.forward_versions(run.id)
     tries = _Tries()
     said: Mapping[str, str] = {}
     blames: Mapping[str, Blame] = {}
     proposal = Proposal()
-    base = ""
+    version = ""
     for event in store.events(run.id, kind=READ):
         value: Any = event.data.get("value")
         if event.kind not in ("harmless", "validate_again"):
             tries.settle()
         match event.kind:
             case "forward":
-                said, base = _said(event.data["losses"]), bases.get(event.data["step"], "")
+                said, version = _said(event.data["losses"]), versions.get(event.data["step"], "")
             case "blame":
                 blames = {each["example_id"]: Blame.model_validate(each) for each in value["runs"]}
             case "proposal":
                 proposal = Proposal.model_validate(value)
-            case "gate" if base:
-                tries.add(networks[base], proposal, Trial.model_validate(value), said, blames)
+            case "gate" if version:
+                tries.add(bases[version], proposal, Trial.model_validate(value), said, blames)
             case "validate":
                 tries.accepted = value["decision"]["accept"]
             case "harmless":
@@ -102,7 +117,7 @@ class _Tries:
         self._since: list[int | None] = []  # of each kept change its place among those made, if it is there
 
     def add(
-        self, base: Network, proposal: Proposal, trial: Trial, said: Mapping[str, str], blames: Mapping[str, Blame]
+        self, base: Base, proposal: Proposal, trial: Trial, said: Mapping[str, str], blames: Mapping[str, Blame]
     ) -> None:
         """Add the edits of one step, as its gates found them."""
         for at, update in enumerate(proposal.updates):
@@ -127,7 +142,7 @@ class _Tries:
 
 
 def _tried(
-    base: Network,
+    base: Base,
     update: Update,
     kept: bool,
     at: int,
@@ -135,11 +150,14 @@ def _tried(
     said: Mapping[str, str],
     blames: Mapping[str, Blame],
 ) -> _Try | None:
-    """Return what a change was for and what came of it; None where it is no edit of a node's parameters."""
+    """Return what a change was for and what came of it; None where it is no edit of a node's parameters.
+
+    Worked examples are rows, so they stay with their agent.
+    """
     node = node_of(update)
-    kinds = {base.parameter(path).kind for edit in update.edits if (path := _path(edit)) in base.parameters()}
-    task = task_of(base, node)
-    if not task or len(kinds) != 1:
+    kinds = {base.parameters[path].kind for edit in update.edits if (path := _path(edit)) in base.parameters}
+    task = base.task(node)
+    if not (task and update.groups) or len(kinds) != 1 or "examples" in kinds:
         return None
     critiques = (blames[row].critiques.get(node, "") for row in update.groups if row in blames)
     fault = next((text for text in critiques if text), None) or next((said.get(row, "") for row in update.groups), "")
@@ -148,7 +166,7 @@ def _tried(
         edit=_short("; ".join(_told(edit, base) for edit in update.edits), EDIT),
         failures=tuple(said.get(row) or row for row in update.groups),
         fate="kept" if kept else "harmful" if at in trial.harmful else "vain",
-        credit=trial.credit.get(at, 0.0) / max(1, len(update.groups)) if kept else 0.0,
+        credit=trial.credit.get(at, 0.0) / len(update.groups) if kept else 0.0,
     )
 
 
@@ -168,9 +186,9 @@ def _lessons(run: RunInfo, tries: list[_Try]) -> Iterator[Lesson]:
     for item in tries:
         for failure in item.failures:
             rivals.setdefault(failure, []).append(item.worth)
-    everything = [item.worth for item in tries]
+    everything = Group.of([item.worth for item in tries])
+    judged = {failure: Group.of(worths) if len(worths) > 1 else everything for failure, worths in rivals.items()}
     for item in tries:
-        groups = [group if len(group := rivals[failure]) > 1 else everything for failure in item.failures]
         yield Lesson(
             run=run.id,
             agent=run.agent,
@@ -178,24 +196,25 @@ def _lessons(run: RunInfo, tries: list[_Try]) -> Iterator[Lesson]:
             edit=item.edit,
             fate=item.fate,
             credit=round(item.credit, 3),
-            advantage=round(sum(relative(item.worth, group) for group in groups) / max(1, len(groups)), 3),
+            advantage=round(fmean(judged[failure].advantage(item.worth) for failure in item.failures), 3),
         )
 
 
 def _said(losses: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return row → what its loss says, by which failures are the same."""
-    return {loss["example_id"]: " ".join((loss.get("requirement") or loss.get("text") or "").split()) for loss in losses}
+    texts = ((loss["example_id"], loss.get("requirement") or loss.get("text") or "") for loss in losses)
+    return {row: " ".join(text.split()) for row, text in texts}
 
 
-def _told(edit: Edit, base: Network) -> str:
+def _told(edit: Edit, base: Base) -> str:
     """Say what an edit does, without the names that mean something to one agent only."""
-    said = told(Update(parameter="", status="committed", edits=(edit,)), base)
+    said = told(Update(parameter="", status="committed", edits=(edit,)), base.network)
     path = _path(edit)
     op, _, text = said.replace(f" {path}", "", 1).partition(": ")
     if isinstance(edit, DropItem):
-        item = next((item for item in base.parameter(path).value if item.id == edit.id), None)
-        text = str(getattr(item, "text", text))
-    if isinstance(edit, ReplaceItem) and isinstance(base.parameter(path), Choices):
+        held = base.parameters[path]
+        text = next((rule.text for rule in held.value if rule.id == edit.id), text) if isinstance(held, Rules) else text
+    if isinstance(edit, ReplaceItem) and isinstance(base.parameters.get(path), Choices):
         op = f"{op} `{edit.id}`"
     return f"{op}: {text}"
 
@@ -205,4 +224,4 @@ def _path(edit: Edit) -> str:
 
 
 def _short(text: str, limit: int) -> str:
-    return shorten(" ".join(scrub(text).split()), limit)
+    return shorten(" ".join(text.split()), limit)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from statistics import fmean, pstdev
-from typing import Literal
+from statistics import fmean
+from typing import Literal, NamedTuple
 
 from agentsym.network.canonical import Frozen
 
@@ -66,13 +66,25 @@ class Lesson(Frozen):
 
         Once proves nothing: what is tried together with it may have hidden that it helps.
         """
-        return self.advantage < 0 and (self.fate in ("harmful", "taken back") or (self.fate == "vain" and self.times > 1))
+        harmed = self.fate in ("harmful", "taken back")
+        return self.advantage < 0 and (harmed or (self.fate == "vain" and self.times > 1))
 
 
-def relative(own: float, group: Sequence[float]) -> float:
-    """Return how far a credit lies above the mean of its group, in standard deviations; 0 where all are alike."""
-    spread = pstdev(group) if group else 0.0
-    return (own - fmean(group)) / spread if spread > 1e-9 else 0.0
+class Group(NamedTuple):
+    """The credits of edits that answered the same: their mean, and their standard deviation."""
+
+    mean: float
+    spread: float
+
+    @classmethod
+    def of(cls, credits: Sequence[float]) -> Group:
+        """Sum up a group; there is no empty one."""
+        mean = fmean(credits)
+        return cls(mean, fmean((credit - mean) ** 2 for credit in credits) ** 0.5)
+
+    def advantage(self, own: float) -> float:
+        """Return how far a credit lies above the mean, in standard deviations; 0 where all are alike."""
+        return (own - self.mean) / self.spread if self.spread > 1e-9 else 0.0
 
 
 def joined(lessons: Iterable[Lesson]) -> list[Lesson]:

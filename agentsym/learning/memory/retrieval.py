@@ -1,7 +1,7 @@
 """Finds the lessons that fit: some for a run when it begins, and of these a few for each node that is to be mended.
 
-A lesson fits when its node had a like task, when the like was said of it, and when its edit speaks of what fails now. What
-is shown is weighed by advantage and bounded, since every line is paid for with every request.
+A lesson fits when its node had a like task, when the like was said of it, and when its edit speaks of what fails now.
+What is shown is weighed by advantage and bounded, since every line is paid for with every request.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from agentsym.learning.memory.history import Networks, lessons_of, task_of
-from agentsym.learning.memory.lesson import Lesson, joined
+from agentsym.learning.memory.history import Bases, lessons_of, task_of
+from agentsym.learning.memory.lesson import Lesson, Situation, joined
 from agentsym.learning.protocols import Repair
+from agentsym.models.secrets import scrub
 from agentsym.network.network import Network
-from agentsym.network.nodes import PromptNode, ToolNode
 from agentsym.store.store import Store
 
-RUNS = 100  # earlier runs that are read
+RUNS = 50  # earlier runs that are read
 POOL = 48  # lessons of each sort that a run takes along
 HELPED, FAILED = 4, 2  # lessons of each sort that one request shows at most
 LIKE = 0.3  # cosine of two tasks below which a lesson is of another kind of node
@@ -36,18 +36,19 @@ def recalled(store: Store, agent: Network, config: Mapping[str, Any]) -> tuple[L
         agent: the version that the run begins with.
         config: what the run is made of.
     """
-    networks, own = Networks(store), _made_of(config)
+    bases, own = Bases(store), _made_of(config)
     runs = store.ended_runs(agent.name, having="blame", lacking="forget", most=RUNS)
-    lessons = joined(x for run in runs if _made_of(run.config) != own for x in lessons_of(store, run, networks))
+    lessons = joined(x for run in runs if _made_of(run.config) != own for x in lessons_of(store, run, bases))
     lessons = [lesson for lesson in lessons if lesson.helped or lesson.warns]
-    tasks = [task_of(agent, node.id) for node in agent.nodes if isinstance(node, PromptNode | ToolNode)]
+    nodes = dict.fromkeys(path.rpartition("/")[0].removesuffix("/choices") for path in agent.parameters())
+    tasks = [task for node in nodes if (task := task_of(agent, node))]
     if not lessons or not tasks:
         return ()
     theirs = [lesson.situation.task for lesson in lessons]
     like = [max(row) for row in Likeness([*theirs, *tasks])(theirs, tasks)]
     fit = [at for at, value in enumerate(like) if value >= LIKE]
     ranked = [lessons[at] for at in sorted(fit, key=lambda at: (-like[at] * _weight(lessons[at]), at))]
-    return tuple(lesson for sort in (True, False) for lesson in [x for x in ranked if x.helped == sort][:POOL])
+    return tuple(_scrubbed(x) for sort in (True, False) for x in [x for x in ranked if x.helped == sort][:POOL])
 
 
 class Memory:
@@ -62,8 +63,9 @@ class Memory:
 
     def remind(self, repair: Repair) -> Repair:
         """Return what is asked for with the lessons that fit it, without those that the node has had already."""
-        content = [repair.network.parameter(path) for path in repair.paths]
-        kinds, had = {item.kind for item in content}, "\n".join([*(str(item.content) for item in content), *repair.tried])
+        components = [repair.network.parameter(path) for path in repair.paths]
+        kinds = {component.kind for component in components}
+        had = "\n".join([*(str(component.content) for component in components), *repair.tried])
         lessons = [x for x in self._lessons if x.situation.kind in kinds and _said_by(x) not in had]
         if not lessons:
             return repair
@@ -139,6 +141,12 @@ def _of_most(values: Sequence[float]) -> list[float]:
 def _said_by(lesson: Lesson) -> str:
     """Return the text of an edit without the name of its operation."""
     return lesson.edit.partition(": ")[2]
+
+
+def _scrubbed(lesson: Lesson) -> Lesson:
+    """Return a lesson in which nothing looks like a key."""
+    situation = {name: scrub(text) for name, text in lesson.situation.model_dump().items()}
+    return lesson.model_copy(update={"edit": scrub(lesson.edit), "situation": Situation(**situation)})
 
 
 def _made_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -171,7 +171,13 @@ class SymbolicAlgorithm(Generic[N]):
                 if any(move.status == "committed" for move in moves.updates):
                     return moves
             made = await self._mender.propose(
-                base, cases, state.right, lr=state.lr, before=state.before, tried=state.tried, remind=self._memory.remind
+                base,
+                cases,
+                state.right,
+                lr=state.lr,
+                before=state.before,
+                tried=state.tried,
+                remind=self._memory.remind,
             )
             return Proposal(updates=(*moves.updates, *made.updates, *_earlier(state, cases)))
 
