@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from agentsym.store.store import Store
 from tests.cli.conftest import Call
 
 
@@ -77,3 +78,28 @@ def test_a_narrow_terminal_will_do(call: Call, columns: str) -> None:
     call("optimize", "things", "--steps", "1")
     for command in (("runs", "list"), ("runs", "show"), ("show", "things")):
         assert call(*command, COLUMNS=columns).code == 0
+
+
+def test_a_run_can_be_forgotten_and_stays_to_be_seen(call: Call) -> None:
+    run = call("optimize", "things", "--steps", "1", "--json").json["run"]
+    for _ in range(2):
+        done = call("runs", "forget", "last")
+        assert done.code == 0 and f"run {run} is forgotten: no later run is told of it" in done.err
+    events = [json.loads(line) for line in call("runs", "show", run, "--journal").out.splitlines()]
+    assert [event["kind"] for event in events].count("forget") == 1
+    assert call("runs", "show", run).code == 0 and call("runs", "forget", "nothing").code == 2
+
+
+def test_a_run_that_has_not_ended_cannot_be_forgotten(call: Call) -> None:
+    with Store.open() as store:
+        store.append("under-way", "run", {"agent": "things", "config": {}})
+    done = call("runs", "forget", "under-way")
+    assert done.code == 2 and "run under-way has not ended" in done.err
+
+
+def test_the_memory_is_switched_off_by_a_flag_that_the_run_remembers(call: Call) -> None:
+    for flag, expected in (("--no-memory", False), ("--memory", True)):
+        call("optimize", "things", "--steps", "0", flag)
+        assert call("runs", "show", "last", "--json").json["config"]["settings"]["memory"] is expected
+    done = call("optimize", "--resume", "last", "--no-memory")
+    assert done.code == 2 and "leave out --memory/--no-memory" in done.err

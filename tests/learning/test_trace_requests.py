@@ -248,12 +248,15 @@ def test_what_there_is_nothing_of_is_not_spoken_of() -> None:
         limits=("LIMIT",),
         before=("BEFORE",),
         tried=("TRIED",),
+        helped=("HELPED",),
+        failed=("FAILED",),
         errors=("ERROR",),
     )
     full = "\n".join(mend_request(more))
     headings = [line for line in full.splitlines() if line.startswith("# ")]
     missing = [line for line in headings if line not in bare.splitlines()]
-    assert len(missing) == 5 and all(word in full for word in ("RIGHT", "LIMIT", "BEFORE", "TRIED", "ERROR"))
+    words = ("RIGHT", "LIMIT", "BEFORE", "TRIED", "HELPED", "FAILED", "ERROR")
+    assert len(missing) == 7 and all(word in full for word in words)
     assert "{{" not in bare + full and "\n\n\n" not in bare + full
 
 

@@ -53,3 +53,16 @@ def test_a_run_that_was_stopped_and_went_on_reads_like_one_that_never_was() -> N
     assert told(whole) == told(stopped)
     assert told(whole)[-1] == {"kind": "stop", "data": {"status": "done", "summary": {"test_after": 0.9}}}
     assert told(events("a-1", ("run", {}), stop))[-1]["data"]["status"] == "interrupted"
+
+
+def test_lessons_count_but_not_whose_they_are() -> None:
+    def run(run_id: str, edit: str) -> list[dict[str, Any]]:
+        return told(events("a-1", ("run", {"lessons": [{"run": run_id, "edit": edit}]})))
+
+    assert run("r-1", "add_rule: Mind it.") == run("r-2", "add_rule: Mind it.")
+    assert run("r-1", "add_rule: Mind it.") != run("r-1", "add_rule: Never mind.")
+
+
+def test_forgetting_a_run_leaves_no_trace_in_it() -> None:
+    stop = ("stop", {"status": "done", "summary": {}})
+    assert told(events("a-1", ("run", {}), stop, ("forget", {}))) == told(events("a-1", ("run", {}), stop))

@@ -264,3 +264,33 @@ def test_the_store_lies_in_agentsym_home_or_in_the_data_folder(
         assert opened.path == default_path()
     monkeypatch.delenv("AGENTSYM_HOME")
     assert default_path().is_relative_to(clean_environment / "data")
+
+
+def test_ended_runs_come_with_those_of_the_agent_first_and_the_newest_before_the_others(store: Store) -> None:
+    made = {"one": ("mine", "done"), "two": ("other", "done"), "three": ("mine", None), "four": ("mine", "failed")}
+    for name, (agent, status) in made.items():
+        store.append(name, "run", {"agent": agent, "config": {}})
+        store.append(name, "blame", {})
+        if status is not None:
+            store.append(name, "stop", {"status": status})
+    store.append("five", "run", {"agent": "mine", "config": {}})
+    store.append("five", "stop", {"status": "done"})  # it has no such event
+
+    def ended(most: int = 9) -> list[str]:
+        return [run.id for run in store.ended_runs("mine", having="blame", lacking="forget", most=most)]
+
+    assert ended() == ["four", "one", "two"] and ended(2) == ["four", "one"]
+    store.append("four", "forget", {})
+    assert ended() == ["one", "two"]
+
+
+def test_events_of_several_kinds_are_read_in_their_order(store: Store) -> None:
+    for kind in ("a", "b", "c", "a"):
+        store.append("run", kind, {})
+    assert [event.kind for event in store.events("run", kind=("a", "c"))] == ["a", "c", "a"]
+
+
+def test_the_version_of_a_step_is_the_one_that_its_rows_ran_with(store: Store) -> None:
+    filled(store)
+    steps = {run.data.get("step"): run.trajectory.version for run in store.trajectories(RUN, phase="forward")}
+    assert len(steps) == 2 and store.forward_versions(RUN) == steps

@@ -171,17 +171,20 @@ def _tried(
 
 
 def task_of(network: Network, node: str) -> str:
-    """Say what a node is for and what its prompt asks of it; "" where there is no such node."""
+    """Say what a node is for, what its prompt asks of it, reads and writes; "" where there is no such node."""
     try:
         found, _ = views.node_at(network, node)
     except (NetworkError, AssertionError):  # of a tool, or inside of one
         return ""
     asked = found.parameters["instructions"].content if isinstance(found, PromptNode) else ""
-    return _short(f"{views.node(network, node)} {asked}", TASK)
+    fields = f"({', '.join(found.inputs)} → {', '.join(field.name for field in found.output)})"
+    return _short(f"{found.description} {asked} {fields}", TASK)
 
 
 def _lessons(run: RunInfo, tries: list[_Try]) -> Iterator[Lesson]:
     """Judge each edit beside those for the same failure; where there are none, beside all of the run."""
+    if not tries:
+        return
     rivals: dict[str, list[float]] = {}
     for item in tries:
         for failure in item.failures:

@@ -66,8 +66,9 @@ class Lesson(Frozen):
 
         Once proves nothing: what is tried together with it may have hidden that it helps.
         """
-        harmed = self.fate in ("harmful", "taken back")
-        return self.advantage < 0 and (harmed or (self.fate == "vain" and self.times > 1))
+        if self.fate == "vain":
+            return self.times > 1 and self.advantage < 0
+        return self.fate in ("harmful", "taken back")
 
 
 class Group(NamedTuple):

@@ -20,7 +20,7 @@ from agentsym.store.store import Store
 RUNS = 50  # earlier runs that are read
 POOL = 48  # lessons of each sort that a run takes along
 HELPED, FAILED = 4, 2  # lessons of each sort that one request shows at most
-LIKE = 0.3  # cosine of two tasks below which a lesson is of another kind of node
+LIKE = 0.25  # cosine of two tasks below which a lesson is of another kind of node
 SAME = 0.6  # cosine of two edits above which they say the same
 MOST = 1.0  # standard deviations: whoever is further from its rivals does not fit any better for that
 _NUMBER = re.compile(r"\d+")
@@ -117,7 +117,8 @@ def _fitting(lessons: Sequence[Lesson], repair: Repair) -> list[Lesson]:
     alike = like(edits, edits)
     chosen: list[int] = []
     for at in sorted(range(len(lessons)), key=lambda at: (-fits[at], at)):
-        if task[at] >= LIKE and all(alike[at][other] < SAME for other in chosen):
+        same = (alike[at][other] >= SAME and lessons[at].helped == lessons[other].helped for other in chosen)
+        if task[at] >= LIKE and not any(same):
             chosen.append(at)
     return [lessons[at] for at in chosen]
 
