@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import pytest
+
 from agentsym.learning.memory.history import Bases, lessons_of
 from agentsym.learning.memory.lesson import Lesson
+from agentsym.learning.protocols import Decision, Proposal, Scores, Trial, Update
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.network.edits import DropEdge
+from agentsym.network.records import LossReport, Trajectory
 from agentsym.store.store import Store
-from tests.learning.symbolic.world import TRAIN, VAL, WORLD, Tracing, World, forked, mind, rows, trainer
+from tests.learning.symbolic.world import TRAIN, VAL, WORLD, Tracing, World, agent, change, forked, mind, rows, trainer
 
 HALF = World(needs={"a": ("read",), "b": ("sort",)}, harm={mind("b"): ("free",), "trojan": ("free",)})
 LATE = World(needs={"a": ("read",), "b": ("sort",)}, harm={mind("b"): ("other",)})
@@ -48,15 +53,47 @@ def test_what_answered_the_same_failure_in_vain_is_its_rival(store: Store) -> No
     assert {lesson.advantage for lesson in vain} == {0.0}, "nobody found anything better for it"
 
 
-def test_what_validation_took_back_is_no_help_and_what_it_spared_is(store: Store) -> None:
-    val = rows(["a", "b", "other", "other"], "v")
-    run = trainer(store, LATE, rows(["a", "b", "free"]), val=val, steps=2).fit()
+@pytest.mark.parametrize("val", [["a", "b", "other", "other"], ["a", "a", "b", "other"]], ids=["no gain", "a gain"])
+def test_what_validation_took_back_is_no_help_and_what_it_spared_is(store: Store, val: list[str]) -> None:
+    run = trainer(store, LATE, rows(["a", "b", "free"]), val=rows(val, "v"), steps=1).fit()
     assert "validate_again" in [event.kind for event in store.events(run.id)]
     found = taught(store, run)
-    assert fates(found)[f"add_rule: {mind('b')}"] == "taken back"
-    assert fates(found)[f"add_rule: {mind('a')}"] == "kept"
+    assert fates(found) == {f"add_rule: {mind('a')}": "kept", f"add_rule: {mind('b')}": "taken back"}
     back = next(lesson for lesson in found if lesson.fate == "taken back")
     assert back.credit == 1.0 and back.warns and not back.helped
+
+
+def test_what_broke_a_row_and_gained_more_is_kept(store: Store) -> None:
+    run = trainer(store, LATE, rows(["b", "free"]), val=rows(["b", "b", "other"], "v"), steps=1).fit()
+    assert "harmless" in [event.kind for event in store.events(run.id)] and run.val == pytest.approx((1 / 3, 2 / 3))
+    assert fates(taught(store, run)) == {f"add_rule: {mind('b')}": "kept"}
+
+
+def test_changes_that_teach_nothing_count_when_validation_names_others_by_number(store: Store) -> None:
+    base, trajectory = agent(), Trajectory(id="t", version=agent().version, example_id="t0", inputs={})
+    move = Update(
+        parameter="structure", status="committed", edits=(DropEdge(source="read", target="sort"),), groups=("t0",)
+    )
+    changes = (move, change("read", "one", "t0"), change("sort", "two", "t0"))
+    loss = LossReport(example_id="t0", score=0.0, text="wrong")
+    yes, no = (Decision(accept=accept, reason="so") for accept in (True, False))
+    trial = Trial(candidate="c", before=Scores(), after=Scores(), decision=yes, kept=(0, 1, 2), credit={1: 1.0, 2: 1.0})
+    store.append("r", "run", {"agent": "tickets", "config": {}})
+    store.append("r", "version", {"hash": base.version, "content": base.model_dump(mode="json")})
+    store.append("r", "trajectory", {"trajectory": trajectory, "phase": "forward", "step": 0})
+    store.append("r", "forward", {"step": 0, "losses": [loss]})
+    for kind, value in (("proposal", Proposal(updates=changes)), ("gate", trial)):
+        store.append("r", kind, {"value": value})
+    for kind, data in (
+        ("validate", {"decision": no}),
+        ("harmless", {"kept": [1]}),
+        ("validate_again", {"decision": no}),
+    ):
+        store.append("r", kind, {"value": data})
+    assert fates(lessons_of(store, store.run("r"), Bases(store))) == {
+        "add_rule: one": "kept",
+        "add_rule: two": "taken back",
+    }
 
 
 def test_what_was_given_up_with_all_that_came_with_it_is_taken_back(store: Store) -> None:
