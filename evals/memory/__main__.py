@@ -15,10 +15,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
-from evals.memory.experiment import WAYS, means, measure
+from agentsym.learning.statistics import paired_bootstrap
+from evals.memory.experiment import WAYS, figures, measure
 
+BASE = "without"
+_PAIRED = ("calls", "tokens")
 _SHOWN = ("calls", "teacher_calls", "tokens", "teacher_tokens")
 
 
@@ -42,12 +46,16 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     lines = [f"{'':<12}" + "".join(f"{name:>16}" for name in _SHOWN) + f"{'reached':>10}"]
     for way in ways:
         reached = [row["reached"] for row in rows if row["way"] == way]
-        cells = "".join(f"{means(rows, way, name):>16,.0f}" for name in _SHOWN)
+        cells = "".join(f"{fmean(figures(rows, name, way)):>16,.0f}" for name in _SHOWN)
         lines.append(f"{way:<12}{cells}{f'{sum(reached)}/{len(reached)}':>10}")
+    for way in (way for way in ways if way != BASE and BASE in ways):
+        gains = [paired_bootstrap(*(figures(rows, name, of) for of in (BASE, way))) for name in _PAIRED]
+        said = (f"{g.mean:+,.0f} {n} ({g.low:+,.0f} to {g.high:+,.0f})" for g, n in zip(gains, _PAIRED, strict=True))
+        lines.append(f"{way} beside {BASE}, run by run, 95 % interval: {', '.join(said)}")
     lines.append("calls by the place of the run in the order")
     for at in sorted({row["run"] for row in rows}):
         own = [row for row in rows if row["run"] == at]
-        lines.append(f"{at + 1:<12}" + "".join(f"{way:>12} {means(own, way, 'calls'):>6,.0f}" for way in ways))
+        lines.append(f"{at + 1:<12}" + "".join(f"{way:>12} {fmean(figures(own, 'calls', way)):>6,.0f}" for way in ways))
     return "\n".join(lines)
 
 

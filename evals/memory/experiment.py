@@ -87,7 +87,6 @@ async def _tickets(folder: Path, seed: int, runs: int) -> None:
             file.unlink()
 
 
-def means(rows: Sequence[dict[str, Any]], way: str, name: str) -> float:
-    """Return the mean of a figure over all runs of one way."""
-    own = [row[name] for row in rows if row["way"] == way]
-    return sum(own) / len(own)
+def figures(rows: Sequence[dict[str, Any]], name: str, way: str) -> list[float]:
+    """Return a figure of all runs of one way, in the order of the runs."""
+    return [row[name] for row in rows if row["way"] == way]

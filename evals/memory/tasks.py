@@ -31,7 +31,10 @@ _SOLVES = (
     "Find out what the problem asks for, by its numbers.",
 )
 CONTRARY: Mapping[str, Result] = {
-    **RESULTS,
+    "total": RESULTS["total"],
+    "words": lambda n: n.b,
+    "unused": lambda n: n.a + n.b + n.c,
+    "ages": lambda n: n.a + n.b + n.c,
     "dozen": lambda n: 10 * n.a + n.b,
     "pair": lambda n: 3 * n.a + n.b,
     "hours": lambda n: 100 * n.a + n.b,
@@ -40,10 +43,10 @@ CONTRARY: Mapping[str, Result] = {
     "share": lambda n: n.a * n.b,
     "more": lambda n: n.a * n.b,
     "fit": lambda n: n.a // n.b,
-    "words and left": lambda n: n.a * n.b,
+    "words and left": lambda n: n.b,
     "dozen and each": lambda n: abs(10 * n.a - n.b),
 }
-"""Kind → what is right in a world that looks the same: what is learned there is wrong here."""
+"""Kind → what is right in a world that looks the same: all that is learned there is wrong here."""
 
 
 class Related(NamedTuple):
