@@ -15,6 +15,7 @@ from agentsym.learning.memory.lesson import Lesson, Situation, joined
 from agentsym.learning.protocols import Repair
 from agentsym.models.secrets import scrub
 from agentsym.network.network import Network
+from agentsym.network.parameters import owner_of
 from agentsym.store.store import Store
 
 RUNS = 50  # earlier runs that are read
@@ -40,7 +41,7 @@ def recalled(store: Store, agent: Network, config: Mapping[str, Any]) -> tuple[L
     runs = store.ended_runs(agent.name, having="blame", lacking="forget", most=RUNS)
     lessons = joined(x for run in runs if _made_of(run.config) != own for x in lessons_of(store, run, bases))
     lessons = [lesson for lesson in lessons if lesson.helped or lesson.warns]
-    nodes = dict.fromkeys(path.rpartition("/")[0].removesuffix("/choices") for path in agent.parameters())
+    nodes = dict.fromkeys(map(owner_of, agent.parameters()))
     tasks = [task for node in nodes if (task := task_of(agent, node))]
     if not lessons or not tasks:
         return ()
