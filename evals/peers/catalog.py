@@ -16,12 +16,14 @@ class Environment:
 
     Attributes:
         name: its folder's name, and what `evals.peers.build` calls it.
+        title: what the table calls the library.
         start: the program that imports it as a user does.
         needs: requirements, installed with all that they ask for.
         alone: requirements that are installed by themselves; what they need of others stands in `needs`.
     """
 
     name: str
+    title: str
     start: str
     needs: tuple[str, ...]
     alone: tuple[str, ...] = ()
@@ -61,18 +63,23 @@ class Peer:
 ENVIRONMENTS = {
     found.name: found
     for found in (
-        Environment("textgrad", "import textgrad", ("textgrad==0.1.8",)),
-        Environment("dspy", "import dspy", ("dspy==3.4.1", "optuna")),
-        Environment("gepa", "import gepa", ("gepa==0.1.4", "openai")),
+        Environment("textgrad", "TextGrad", "import textgrad", ("textgrad==0.1.8",)),
+        Environment("dspy", "DSPy", "import dspy", ("dspy==3.4.1", "optuna")),
+        Environment("gepa", "GEPA", "import gepa", ("gepa==0.1.4", "openai")),
         Environment(
             "adalflow",
+            "AdalFlow",
             # Its import would fetch a file for tiktoken; without the network it would fail.
             "import tiktoken; tiktoken.get_encoding = lambda name: None; import adalflow",
             ("adalflow==1.1.3", "openai"),
         ),
         # Its package also asks for scikit-learn and xgboost, with a gigabyte of CUDA libraries; nothing imports them.
         Environment(
-            "trace", "import opto.optimizers", ("litellm", "black", "graphviz", "numpy"), alone=("trace-opt==0.1.3.8",)
+            "trace",
+            "Trace",
+            "import opto.optimizers",
+            ("litellm", "black", "graphviz", "numpy"),
+            alone=("trace-opt==0.1.3.8",),
         ),
     )
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import median
+from textwrap import fill
 
 from evals.peers.assignment import STEPS, TARGET
 from evals.peers.catalog import BARE, ENVIRONMENTS, PEERS
@@ -12,6 +13,7 @@ from evals.peers.processes import fault
 from evals.peers.results import OURS, Results, Row, reached
 
 BEGIN, END = "<!-- peers: begin (written by python -m evals.peers.table) -->", "<!-- peers: end -->"
+_WIDTH = 120  # characters of a line of prose
 _CAUTION = (
     "The programs behind the server reward small additive edits that answer visible failures. The figures say nothing "
     "about the quality of language, and they disfavour MIPROv2 and SIMBA by design: the one shows its optimizer no "
@@ -44,7 +46,8 @@ def rendered(results: Results) -> str:
         f"(trojan), without latency; who has not reached it after {STEPS} steps stops there:",
         _modes(results),
         "The forward pass over 500 examples of two calls (50 ms, 32 at once), CPU for one example after the other "
-        "(300, no latency), and what 32 equal requests at once become:",
+        "(300, no latency), and what 32 equal requests at once become. GEPA and Trace leave the calls to their user; "
+        "theirs are OpenAI's client in threads, which keeps and checks nothing:",
         _forward(results),
         "Four runs of the same seed, and what a library weighs:",
         _weight(results),
@@ -52,7 +55,7 @@ def rendered(results: Results) -> str:
         _goals(results),
         *_notes(results),
     ]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(part if part.startswith("|") else fill(part, _WIDTH, break_on_hyphens=False) for part in parts)
 
 
 def _machine(results: Results) -> str:
@@ -61,7 +64,8 @@ def _machine(results: Results) -> str:
     return (
         f"One run on one machine: {machine['system']}, {machine['cores']} cores ({machine['cpu']}), Python "
         f"{machine['python']}, load average {machine['load']:g} at its start; {machine['seeds']} seeds (MIPROv2 and "
-        f"SIMBA: 1); {versions}. Every run is a process of its own with cold caches; the server counts calls, tokens "
+        f"SIMBA: 1); {versions}. Seeds are the libraries' own, the data is the same for all. Every run is a process of "
+        f"its own with cold caches; the server counts calls, tokens "
         f"(a quarter of the characters) and the wall time from the first call to the last."
     )
 
@@ -114,7 +118,6 @@ def _modes(results: Results) -> str:
 
 def _forward(results: Results) -> str:
     names = dict.fromkeys(row["peer"] for row in results.of("forward"))
-    bare = results.median("forward", "wall_s", BARE.name) if results.of("forward", BARE.name) else None
     lines = []
     for name in names:
         wall, cpu, tokens, asked, memory = (
@@ -122,12 +125,12 @@ def _forward(results: Results) -> str:
             for column in ("wall_s", "cpu_ms_a_call", "tokens", "asked", "rss_mib")
         )
         alone = results.median("overhead", "cpu_ms_a_call", name) if results.of("overhead", name) else None
-        sent = results.of("identical", name)
+        sent, ratio = results.of("identical", name), results.beside("wall_s", name, BARE.name)
         lines.append(
             [
                 _library(name),
                 f"{wall:.2f}",
-                "–" if bare is None else f"{wall / bare:.2f}",
+                "–" if ratio is None else f"{ratio:.2f}",
                 f"{cpu:.2f}",
                 "–" if alone is None else f"{alone:.2f}",
                 f"{tokens / asked:.0f}",
@@ -198,7 +201,8 @@ def _title(name: str) -> str:
 
 
 def _library(name: str) -> str:
-    return BARE.title if name == BARE.name else PEERS[name].title.split(",")[0].split(".GEPA")[0]
+    peer = BARE if name == BARE.name else PEERS[name]
+    return ENVIRONMENTS[peer.environment].title if peer.environment else peer.title
 
 
 def _critic(rows: Sequence[Row]) -> float:

@@ -50,6 +50,12 @@ class Results:
         """
         return median(float(row[column]) for row in self.of(measure, peer, mode))
 
+    def beside(self, column: str, peer: str, other: str) -> float | None:
+        """Return a forward pass' figure as a multiple of another one's, the median of the rounds; None without both."""
+        pairs = zip(self.of("forward", peer), self.of("forward", other), strict=False)
+        ratios = [own[column] / others[column] for own, others in pairs]
+        return median(ratios) if ratios else None
+
     def best_other(self, column: str, mode: str) -> float | None:
         """Return the least median of the others whose every run reached the target; None without any."""
         others = [

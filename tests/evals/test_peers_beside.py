@@ -231,8 +231,8 @@ def test_an_environment_is_built_once_and_anew_for_other_versions(
 ) -> None:
     monkeypatch.setattr(environments, "user_cache_path", lambda name: tmp_path / name)
     old, new = (wheel(tmp_path, version) for version in ("1", "10"))
-    first = Environment("tiny", "import tiny_peer", (old,))
-    second = Environment("tiny", "import tiny_peer", (old,), alone=(new,))
+    first = Environment("tiny", "Tiny", "import tiny_peer", (old,))
+    second = Environment("tiny", "Tiny", "import tiny_peer", (old,), alone=(new,))
     for environment, version in ((first, "1"), (second, "10")):
         assert environments.built(environment) is None
         assert [build.build(environment)["kept"] for _ in range(2)] == [False, True]
@@ -247,7 +247,7 @@ def test_an_environment_that_cannot_be_built_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environments, "user_cache_path", lambda name: tmp_path / name)
-    missing = Environment("tiny", "import tiny_peer", (str(tmp_path / "no-such-1-py3-none-any.whl"),))
+    missing = Environment("tiny", "Tiny", "import tiny_peer", (str(tmp_path / "no-such-1-py3-none-any.whl"),))
     with pytest.raises(SystemExit, match="environment of tiny could not be built"):
         build.build(missing)
     assert not environments.folder(missing).exists() and environments.built(missing) is None

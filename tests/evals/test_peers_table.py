@@ -74,7 +74,9 @@ def test_medians_and_their_spread_stand_beside_each_other() -> None:
     modes = lines(text, "**agentsym**")[1]
     assert modes == ["**agentsym**", "1/1", "310 (310–310)", "31,000", "0/1", "200 (200–200)", "20,000"]
     assert lines(text, "GEPA, b=3, merge")[1][4:] == ["–", "–", "–"]
-    assert "disfavour MIPROv2 and SIMBA by design" in text and "say nothing about the quality of language" in text
+    words = " ".join(text.split())
+    assert "disfavour MIPROv2 and SIMBA by design" in words and "say nothing about the quality of language" in words
+    assert max(len(line) for line in text.splitlines() if not line.startswith("|")) <= 120
 
 
 def test_the_forward_pass_stands_beside_the_bare_loop() -> None:
