@@ -29,4 +29,4 @@ def hotpotqa(row: Mapping[str, Any], output: Mapping[str, Any]) -> Verdict:
 def figures(tested: Tested, samples: int) -> dict[str, tuple[float, float]]:
     """Return EM and F1 in percent, before and after."""
     before, after = tested.metrics_before, tested.metrics_after
-    return {name.upper(): (100 * before[name], 100 * after[name]) for name in ("em", "f1")}
+    return {name.upper(): (100 * before.get(name, 0.0), 100 * after.get(name, 0.0)) for name in ("em", "f1")}

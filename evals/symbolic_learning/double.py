@@ -27,7 +27,7 @@ _ADD = ("add_rule", "add", "add_item")
 
 def server(task: Task) -> Server:
     """Return the server that answers for both."""
-    return Server(Brain(task.student, partial(teacher, task.rules)))
+    return Server(Brain({"student": task.student}, partial(teacher, task.rules)))
 
 
 def teacher(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, draw: str) -> Any:
