@@ -84,12 +84,12 @@ def check_models(found: Found, student: str | None) -> str:
 
     name = student or os.environ.get("AGENTSYM_STUDENT") or EMBEDDED
     resolve(name)
-    from agentsym.learning.evaluation import models_named
+    from agentsym.learning.evaluation import asks_student, models_named
 
     for model in models_named(found.agent):
         resolve(model)
     tuned = found.agent.tuned_with.get("student", name).partition(" at ")[0]
-    if tuned != name:
+    if tuned != name and asks_student(found.agent):
         warn(f"{found.name} was tuned with the student {tuned}; {name} may do worse with its prompts")
     return name
 

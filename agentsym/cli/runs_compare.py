@@ -96,6 +96,8 @@ def _paired(paired: Mapping[str, Any] | None) -> str:
         return "they have no scored rows in common, so the scores cannot be compared row by row"
     said = f"on {count(paired['n'], paired['rows'] + ' row')} that both scored: {paired['a']:.3f} and {paired['b']:.3f}"
     luck = "; it holds 0, so it may be luck" if paired["holds_zero"] else ""
+    if paired["low"] == paired["high"] == 0:
+        luck = ": no difference"
     return f"{said}, {paired['gain']:+.3f} (95 % interval {interval(paired['low'], paired['high'])}{luck})"
 
 

@@ -161,6 +161,15 @@ def models_named(network: Network) -> list[str]:
     return list(found)
 
 
+def asks_student(network: Network) -> bool:
+    """Whether a prompt node of a network names no model of its own."""
+    return any(
+        asks_student(node.agent) if isinstance(node, AgentNode) else "model" not in node.parameters
+        for node in network.nodes
+        if isinstance(node, AgentNode | PromptNode)
+    )
+
+
 def _averaged(reports: Sequence[LossReport]) -> LossReport:
     """Return one report with the mean score and the mean of each metric."""
     if len(reports) == 1:

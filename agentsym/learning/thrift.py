@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from agentsym.errors import Unavailable
 from agentsym.learning.evaluation import score_table
 from agentsym.learning.gate import TIE
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.objectives import Measured, picked
+from agentsym.learning.parts import Parts
 from agentsym.learning.protocols import Row
 from agentsym.learning.state import State
 from agentsym.learning.symbolic.race import race
@@ -74,7 +76,8 @@ class Thrift(Generic[N]):
 
     The score that a version must keep is the best one of those that were measured, less the margin `settings.within`,
     and it must break no must-pass row. Options are tried one at a time, each on top of those that were taken: of models
-    that have prices only the cheaper ones, the cheapest first; of other options all, in their order.
+    that have prices only those of which one price is lower, the cheapest first; of other options all, in their order. A
+    model that cannot be asked is left out, and the run goes on.
 
     Args:
         training: runs the rows.
@@ -144,16 +147,16 @@ class Thrift(Generic[N]):
         if not path.endswith("/model") or self._prefer != "cheapest":
             return others
         prices = {value: self._price(value) for value in item.options}
-        now = prices[item.value]
-        return sorted(
-            (value for value in others if now is None or (price := prices[value]) is None or price < now),
-            key=lambda value: (prices[value] is None, prices[value] or 0.0),
-        )
 
-    def _price(self, model: str) -> float | None:
-        """Return what a model costs, by the sum of its two prices; None where nobody knows."""
-        price: Price | None = self._training.door.price(self._training.parts.evaluator.model(model))
-        return None if price is None else price.prompt + price.completion
+        def costs_less(value: str) -> bool:
+            now, other = prices[item.value], prices[value]
+            return now is None or other is None or other.prompt < now.prompt or other.completion < now.completion
+
+        return sorted(filter(costs_less, others), key=lambda value: (prices[value] is None, sum(prices[value] or ())))
+
+    def _price(self, model: str) -> Price | None:
+        """Return what a model costs; None where nobody knows."""
+        return self._training.door.price(self._training.parts.evaluator.model(model))
 
     async def _tried(self, state: S, path: str, value: str, candidate: N) -> S:
         """Try one setting on top of what is taken, and take it if it costs less and is good enough."""
@@ -179,7 +182,14 @@ class Thrift(Generic[N]):
             return reports[row.id].score
 
         beat = best - self._within
-        raced = await race(self._rows, score, beat=beat, concurrency=training.parts.evaluator.concurrency)
+        try:
+            raced = await race(self._rows, score, beat=beat, concurrency=training.parts.evaluator.concurrency)
+        except Unavailable as error:  # nothing is lost: what was learned stays as it is
+            reason = f"{value} cannot be asked: {error}"
+            nothing = Measured(score=0.0)
+            return Offer(
+                path=path, value=value, candidate=candidate.version, measured=nothing, finished=False, reason=reason
+            )
         offer = Offer(
             path=path,
             value=value,
@@ -188,7 +198,7 @@ class Thrift(Generic[N]):
             finished=raced.finished,
             scores=raced.scores if raced.finished else {},
         )
-        if offer.finished and offer.measured.score >= beat - TIE:
+        if offer.finished:
             offer = offer.model_copy(update={"must_pass": await training.scores(candidate, self._must_pass)})
         accept, reason = self._verdict(state, offer, beat)
         return offer.model_copy(update={"accept": accept, "reason": reason})
@@ -196,6 +206,8 @@ class Thrift(Generic[N]):
     def _verdict(self, state: State, offer: Offer, beat: float) -> tuple[bool, str]:
         """Decide about a setting; returns whether it is taken, and why."""
         score, compared = offer.measured.score, COMPARED[self._prefer]
+        if self._prefer == "cheapest" and None in (offer.measured.usd, state.field[state.best].usd):
+            compared = "cheaper in tokens (the price of a model is unknown)"
         if not offer.finished:
             return False, f"even perfect scores on the rest could not reach {beat:.3f}"
         if score < beat - TIE:
@@ -210,8 +222,19 @@ class Thrift(Generic[N]):
         return False, f"it is not {compared}"
 
     async def _reports(self, network: N, rows: Sequence[Row]) -> tuple[LossReport, ...]:
-        training = self._training
-        return await training.parts.evaluator.scores(network, rows, samples=training.settings.samples)
+        training, settings = self._training, self._training.settings
+        samples = max(settings.samples, settings.repeats)  # of a student whose answers vary, one run is chance
+        return await training.parts.evaluator.scores(network, rows, samples=samples)
+
+
+def choice_notices(network: Network, parts: Parts, prefer: str) -> Iterator[str]:
+    """Yield what is worth knowing of a choice by cost or time before a run begins."""
+    options = [item for item in network.parameters().values() if isinstance(item, Option) and item.learnable]
+    if not any(len(item.options) > 1 for item in options):
+        yield f"no option of this agent can be learned, so {prefer} is chosen among the versions that learning makes"
+    models = parts.evaluator.models(network)
+    if unknown := [model.name for model in models if parts.door.price(model) is None] if prefer == "cheapest" else []:
+        yield f"nobody knows the price of {', '.join(unknown)}, so cost counts in tokens; AGENTSYM_PRICES names a list"
 
 
 def _taken(state: S, version: str, scores: Mapping[str, float], must_pass: Mapping[str, float]) -> S:

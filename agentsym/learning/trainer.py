@@ -27,7 +27,7 @@ from agentsym.learning.sets import Sets, open_sets
 from agentsym.learning.settings import Settings
 from agentsym.learning.state import State
 from agentsym.learning.symbolic.recipe import Recipe
-from agentsym.learning.thrift import Thrift
+from agentsym.learning.thrift import Thrift, choice_notices
 from agentsym.learning.training import Algorithm, Training, Watch
 from agentsym.models.budget import Budget
 from agentsym.models.door import Recorder
@@ -185,6 +185,8 @@ class Trainer(Generic[N]):
     def _notices(self) -> Iterator[str]:
         """Yield what is worth knowing of rows, agent and models before anything is sent."""
         yield from (*self.sets.notices, *uncounted(self.agent))
+        if self.settings.prefer != "score":
+            yield from choice_notices(self.agent, self.parts, self.settings.prefer)
         for model in self._models():
             if isinstance(model, RelayModel):
                 yield f"requests wait in {model.folder} for answers; README.md there says how"
@@ -211,7 +213,9 @@ class Trainer(Generic[N]):
         replayed = self._recorded or any(isinstance(model, RecordedModel) for model in self._models())
         if replayed or not (self.settings.memory and isinstance(self.parts.optimizer, Recipe)):
             return ()
-        lessons = recalled(store, self.agent, self._config())
+        sets = self.sets
+        held_out = {row.id for rows in (sets.val, sets.test, sets.must_pass) for row in rows}
+        lessons = recalled(store, self.agent, self._config(), held_out)
         if lessons:
             runs = len({lesson.run for lesson in lessons})
             text = f"the teacher is shown what helped in {runs} earlier run{'s' * (runs > 1)} of this store"

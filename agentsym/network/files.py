@@ -139,7 +139,7 @@ def _written(network: Network, target: Path, tuned_with: dict[str, str]) -> dict
         if stem := _stem(where, parameter["kind"], files):
             for field, (ending, name, digest) in _FILES[parameter["kind"]].items():
                 if text := parameter.pop(field, ""):
-                    files[f"{stem}{ending}"] = text
+                    files[f"{stem}{ending}"] = f"{text}\n" if ending == ".md" else text
                     parameter |= {name: f"{stem}{ending}", digest: _sha256(text)}
         if parameter["kind"] in ("rules", "examples"):
             parameter["value"] = [_without_id(item) for item in parameter.pop("value", ())]
@@ -245,7 +245,11 @@ def _read_file(name: str, saved: Any, folder: Path, where: str, field: str) -> s
         raise NetworkError(f"{where}: {name} lies outside the agent's folder; put it into that")
     if not file.is_file():
         raise NetworkError(f"{where}: there is no file {name}; restore it, or write its text as `{field}`")
-    text = file.read_bytes().decode("utf-8")
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NetworkError(f"{where}: {name} is not UTF-8; save it as UTF-8") from error
+    text = text.removesuffix("\n") if file.suffix == ".md" else text  # `save` ends a file of text with one
     found = _sha256(text)
     if saved is not None and found != saved:
         warnings.warn(

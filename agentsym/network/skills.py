@@ -1,6 +1,6 @@
 """Skills: text files that a prompt node knows by heart, each a weight of its own.
 
-A skill is a Markdown file, or a folder with a `SKILL.md`, as agents of many makes read them.
+A skill is a Markdown file, or a folder with a `SKILL.md`. All of it stands in the prompt, front matter included.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from agentsym.network.parameters import Text
 SKILL_FILE = "SKILL.md"
 SKILL_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 MAX_CHARS = 20_000
-Skills = Mapping[str, Text | str] | Iterable[str | Path]
+Skills = Mapping[str, Text | str] | Iterable[str | Path] | Path
 
 
 def as_skills(skills: Skills) -> dict[str, Text]:
@@ -24,11 +24,15 @@ def as_skills(skills: Skills) -> dict[str, Text]:
     Raises:
         UsageError: a file is not there or not UTF-8, a name cannot be one, or two files have the same.
     """
+    if isinstance(skills, str | Path):
+        skills = [skills]
     given = skills.items() if isinstance(skills, Mapping) else [_read(Path(path)) for path in skills]
     found: dict[str, Text] = {}
     for name, text in given:
         if not re.fullmatch(SKILL_NAME, name):
             raise UsageError(f"skill {name!r}: a name has letters, digits, - and _; rename the file")
+        if not isinstance(text, str | Text):
+            raise UsageError(f"skill {name!r}: it is {type(text).__name__}; give its text, or a list of files")
         if name in found:
             raise UsageError(f"skill {name!r} is given twice; rename one of the files")
         found[name] = text if isinstance(text, Text) else _text(name, text)

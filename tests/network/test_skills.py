@@ -86,7 +86,7 @@ def test_both_are_learned_within_their_limits_and_belong_to_their_node(tmp_path:
 def test_a_saved_agent_holds_its_skills_as_files_that_people_edit(tmp_path: Path) -> None:
     agent = desk(tmp_path)
     folder = agent.save(tmp_path / "saved")
-    assert (folder / "skills/reply/returns.md").read_text("utf-8") == "Thirty days."
+    assert (folder / "skills/reply/returns.md").read_text("utf-8") == "Thirty days.\n"
     entry = read_yaml(folder / "agent.yaml")["nodes"][0]["parameters"]
     assert entry["skills/returns"]["file"] == "skills/reply/returns.md" and "value" not in entry["skills/returns"]
     assert entry["fields/text"]["value"] == "Two sentences."

@@ -6,7 +6,7 @@ changes it took back; no text of its rows stands in an event that is read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
@@ -70,13 +70,17 @@ class _Try(NamedTuple):
         return LOSS if self.fate in ("harmful", "taken back") else self.credit
 
 
-def lessons_of(store: Store, run: RunInfo, bases: Bases) -> tuple[Lesson, ...]:
-    """Return the lessons of a run, in the order in which its edits were tried; moves of the pipeline teach none."""
+def lessons_of(store: Store, run: RunInfo, bases: Bases, held_out: Container[str] = ()) -> tuple[Lesson, ...]:
+    """Return the lessons of a run, in the order in which its edits were tried; moves of the pipeline teach none.
+
+    Edits that answer a failure of one of the rows in `held_out` are left out.
+    """
     versions = store.forward_versions(run.id)
     tries = _Tries()
     said: Mapping[str, str] = {}
     blames: Mapping[str, Blame] = {}
     proposal = Proposal()
+    seen: list[bool] = []
     version = ""
     for event in store.events(run.id, kind=READ):
         value: Any = event.data.get("value")
@@ -89,8 +93,9 @@ def lessons_of(store: Store, run: RunInfo, bases: Bases) -> tuple[Lesson, ...]:
                 blames = {each["example_id"]: Blame.model_validate(each) for each in value["runs"]}
             case "proposal":
                 proposal = Proposal.model_validate(value)
+                seen = [any(row in held_out for row in update.groups) for update in proposal.updates]
             case "gate" if version:
-                tries.add(bases[version], proposal, Trial.model_validate(value), said, blames)
+                tries.add(bases[version], proposal, Trial.model_validate(value), said, blames, seen)
             case "validate":
                 tries.accepted = value["decision"]["accept"]
             case "harmless":
@@ -117,14 +122,20 @@ class _Tries:
         self._since: list[int | None] = []  # of each kept change its place among those made, if it is there
 
     def add(
-        self, base: Base, proposal: Proposal, trial: Trial, said: Mapping[str, str], blames: Mapping[str, Blame]
+        self,
+        base: Base,
+        proposal: Proposal,
+        trial: Trial,
+        said: Mapping[str, str],
+        blames: Mapping[str, Blame],
+        left_out: Sequence[bool],
     ) -> None:
-        """Add the edits of one step, as its gates found them."""
+        """Add the edits of one step, as its gates found them; of those that are left out only their place counts."""
         for at, update in enumerate(proposal.updates):
             kept = trial.decision.accept and at in (trial.kept or ())
             if update.status != "committed" or (update.earlier and not kept):
                 continue  # what was proposed earlier was counted then
-            made = _tried(base, update, kept, at, trial, said, blames)
+            made = None if left_out[at] else _tried(base, update, kept, at, trial, said, blames)
             if kept:
                 self._since.append(None if made is None else len(self.made))
             if made is not None:

@@ -7,7 +7,7 @@ What is shown is weighed by advantage and bounded, since every line is paid for 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from agentsym.learning.memory.history import Bases, lessons_of, task_of
@@ -27,7 +27,9 @@ MOST = 1.0  # standard deviations: whoever is further from its rivals does not f
 _NUMBER = re.compile(r"\d+")
 
 
-def recalled(store: Store, agent: Network, config: Mapping[str, Any]) -> tuple[Lesson, ...]:
+def recalled(
+    store: Store, agent: Network, config: Mapping[str, Any], held_out: Container[str] = ()
+) -> tuple[Lesson, ...]:
     """Return what earlier runs in a store teach a run of an agent, the fittest first.
 
     Runs that began as this one does are left out, so that doing a run again gives the same run.
@@ -36,10 +38,12 @@ def recalled(store: Store, agent: Network, config: Mapping[str, Any]) -> tuple[L
         store: where the runs are.
         agent: the version that the run begins with.
         config: what the run is made of.
+        held_out: rows that the run decides or reports by; what was learned from one of these in another run is left
+            out, so that no score of this run is better for it.
     """
     bases, own = Bases(store), _made_of(config)
     runs = store.ended_runs(agent.name, having="blame", lacking="forget", most=RUNS)
-    lessons = joined(x for run in runs if _made_of(run.config) != own for x in lessons_of(store, run, bases))
+    lessons = joined(x for run in runs if _made_of(run.config) != own for x in lessons_of(store, run, bases, held_out))
     lessons = [lesson for lesson in lessons if lesson.helped or lesson.warns]
     nodes = dict.fromkeys(map(owner_of, agent.parameters()))
     tasks = [task for node in nodes if (task := task_of(agent, node))]
@@ -131,7 +135,8 @@ def _given(repair: Repair) -> str:
 
 
 def _weight(lesson: Lesson) -> float:
-    return 1.0 + min(abs(lesson.advantage), MOST)
+    ahead = lesson.advantage if lesson.helped else -lesson.advantage
+    return 1.0 + min(max(ahead, 0.0), MOST)
 
 
 def _of_most(values: Sequence[float]) -> list[float]:

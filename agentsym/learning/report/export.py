@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agentsym.errors import AgentsymError, UsageError
+from agentsym.learning.course import VersionRecord
 from agentsym.learning.report.reading import fate
 from agentsym.learning.run import Run
 from agentsym.store.store import Store
@@ -28,8 +29,14 @@ def tables(store: Store, run: Run[Any]) -> dict[str, Table]:
             {**entry, "tokens": entry["prompt_tokens"] + entry["completion_tokens"]} for entry in run.ledger.to_json()
         ],
         "curve": [point._asdict() for point in run.course.points],
-        "versions": [version._asdict() for version in run.course.versions],
+        "versions": [_version(version) for version in run.course.versions],
     }
+
+
+def _version(version: VersionRecord) -> dict[str, Any]:
+    """Return a version as a row, its step counted from 1 as in every table."""
+    row = version._asdict()
+    return {**row, "step": None if row["step"] is None else row["step"] + 1}
 
 
 def steps(run: Run[Any]) -> Table:

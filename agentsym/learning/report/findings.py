@@ -28,6 +28,8 @@ def verdict(run: Run[Any]) -> str:
         )
     if tested.gain.holds_zero:
         return "This may be luck: the 95 % interval of the gain holds 0."
+    if tested.rows == "val":
+        return "It rose on the rows by which its best version was chosen; only test rows can tell whether it helped."
     return (
         "It helped: the whole 95 % interval of the gain is above 0."
         if tested.gain.low > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentsym.learning.evaluation import models_named
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
@@ -32,7 +33,10 @@ def section(report: Report) -> Html:
         role = PURPOSE[phase][0]
         roles[role] = roles.get(role, Usage()) + usage
         nodes[node] = nodes.get(node, Usage()) + usage
-    by_role = [(f"{role} ({config.get(role, 'unknown')})", *_cells(used)) for role, used in roles.items()]
+    names = {role: str(config.get(role, "unknown")) for role in roles}
+    if own := [name for name in models_named(report.run.best) if name not in names.get("student", "")]:
+        names["student"] = ", ".join((names["student"], *own))
+    by_role = [(f"{role} ({names[role]})", *_cells(used)) for role, used in roles.items()]
     by_phase = [(f"{PURPOSE[phase][1]} ({phase})", *_cells(used)) for phase, used in phases.items()]
     by_node = [
         (node or "no node", *_cells(used)) for node, used in sorted(nodes.items(), key=lambda pair: -pair[1].calls)

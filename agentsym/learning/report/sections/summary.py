@@ -25,7 +25,8 @@ def _headline(report: Report) -> Html:
         scores = _scores(before, after, f"{gain.mean:+.3f} on {of}, 95 % interval {interval(gain.low, gain.high)}")
     elif val is not None:
         scores = _scores(*val, f"{val[1] - val[0]:+.3f} on validation, without a final comparison")
-    tone = "good" if tested is not None and tested.gain.low > 0 else "plain"
+    proven = tested is not None and tested.rows == "test" and tested.gain.low > 0
+    tone = "good" if proven else "plain"
     stopped = f"Stopped: {run.reason}." if run.reason else None
     return el(
         "div",
