@@ -103,15 +103,21 @@ class Plan(Frozen):
         Raises:
             UsageError: something that was asked for is not there, or cannot be used.
         """
-        from agentsym.learning.model_list import with_models
+        from agentsym.learning.model_list import has_choice, with_models
         from agentsym.learning.recording import record_to
         from agentsym.learning.trainer import Trainer
 
         parts = self.model_dump(
             include={"val", "test", "must_pass", "metric", "label", "judge", "student", "teacher", "optimizer", "gate"}
         )
+        agent = with_models(found.agent, self.student, self.models) if self.models else found.agent
+        if self.models and not has_choice(agent):
+            raise UsageError(
+                f"--models {','.join(self.models)}: no node could be given another model than it has; name "
+                "others than the student's, or give a node that names its model for good an Option"
+            )
         return Trainer(
-            with_models(found.agent, self.student, self.models) if self.models else found.agent,
+            agent,
             self.train,
             **parts,
             **caps._asdict(),

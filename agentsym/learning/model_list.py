@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from agentsym.errors import UsageError
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, PromptNode
 from agentsym.network.parameters import Option
@@ -23,9 +22,6 @@ def with_models(network: N, student: str, models: Sequence[str]) -> N:
         network: an agent.
         student: the model string of those that name none.
         models: model strings to choose from.
-
-    Raises:
-        UsageError: no node could be given another model than the one that it has.
     """
 
     def offered(node: PromptNode) -> PromptNode:
@@ -36,7 +32,7 @@ def with_models(network: N, student: str, models: Sequence[str]) -> N:
         option = Option(now, dict.fromkeys((now, *known, *models)), role="the model that the node asks")
         return node.with_weight("model", option)
 
-    chosen = network.replace(
+    return network.replace(
         nodes=tuple(
             node.model_copy(update={"agent": with_models(node.agent, student, models)})
             if isinstance(node, AgentNode)
@@ -46,10 +42,9 @@ def with_models(network: N, student: str, models: Sequence[str]) -> N:
             for node in network.nodes
         )
     )
-    options = [item for item in chosen.parameters().values() if isinstance(item, Option) and item.learnable]
-    if not any(len(item.options) > 1 for item in options):
-        why = (
-            f"{', '.join(models)} is what they ask already" if options else "each of its nodes names its model for good"
-        )
-        raise UsageError(f"--models leaves agent {network.name!r} no choice: {why}; name other models, or an Option")
-    return chosen
+
+
+def has_choice(network: Network) -> bool:
+    """Whether some node could be given another model than the one that it has."""
+    options = [item for path, item in network.parameters().items() if path.endswith("/model")]
+    return any(isinstance(item, Option) and item.learnable and len(item.options) > 1 for item in options)

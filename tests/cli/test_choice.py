@@ -86,7 +86,7 @@ def test_where_a_price_is_unknown_tokens_decide_and_the_table_says_no_dollars(as
     done = ask(*BEGIN, *CHOICE, AGENTSYM_PRICES="")
     assert "no edit was accepted" in done.out, "both take the same tokens"
     shown = ask("runs", "show", "last", "--json").json
-    assert shown["offers"][0]["reason"] == "it is not cheaper"
+    assert shown["offers"][0]["reason"] == "it is not cheaper in tokens (the price of a model is unknown)"
     assert all(found["usd"] is None for found in shown["front"])
 
 
@@ -135,6 +135,7 @@ def test_a_resumed_run_takes_no_other_choice(ask: Ask, flags: tuple[str, ...]) -
         (("--models", f"{SMALL},,{LARGE}"), "a name is missing"),
         (("--models", "nobody/knows"), "there is no provider 'nobody'"),
         (("--models", "small"), "small"),
+        (("--models", LARGE), "no node could be given another model than it has"),
     ],
 )
 def test_wrong_usage_is_said_before_anything_is_asked(ask: Ask, flags: tuple[str, ...], said: str) -> None:

@@ -3,19 +3,23 @@
 Everything runs through the trainer; only the models and the teacher are doubles.
 """
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from agentsym.errors import Unavailable
 from agentsym.learning.gate import TIE
 from agentsym.learning.objectives import front
 from agentsym.learning.protocols import Row
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.race import SLICE
 from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.models.protocol import Reply, Request
 from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
 from tests.learning.dying import FragileStore, Killed
@@ -95,8 +99,9 @@ def test_a_setting_that_is_better_by_more_than_the_margin_is_taken_though_it_is_
     market.open(Model(SMALL, FORGETFUL), Model(LARGE, tokens=50), priced=False)
     run = choosing(store, market).fit()
     assert models(run) == {"read": "small", "sort": "large"}
-    assert "not cheaper, but better by more than 0.01" in run.offers[-1].reason
-    assert run.offers[0].reason == "it is not cheaper"
+    in_tokens = "cheaper in tokens (the price of a model is unknown)"
+    assert f"not {in_tokens}, but better by more than 0.01" in run.offers[-1].reason
+    assert run.offers[0].reason == f"it is not {in_tokens}"
 
 
 def test_a_version_that_was_measured_is_not_measured_again(store: Store, market: Market) -> None:
@@ -285,3 +290,25 @@ def test_what_was_measured_is_what_a_run_costs_by_its_own_account(store: Store, 
     found = run.field[run.first.version]
     assert found.tokens == pytest.approx(gate.tokens / runs) and found.usd == pytest.approx(gate.usd / runs)
     assert Counter(market.requests().values()) == {3: 12}, "the baseline, the finalists and the test, without a cache"
+
+
+class Gone(Model):
+    """A model that nobody serves."""
+
+    async def complete(self, request: Request) -> Reply:
+        raise Unavailable(f"{self.name}: there is no such model")
+
+
+def test_a_model_that_cannot_be_asked_is_left_out_and_the_run_ends_well(store: Store, market: Market) -> None:
+    market.open(Model(LARGE), Gone(MIDDLE), Model(SMALL, FORGETFUL))
+    run = choosing(store, market).fit()
+    assert run.status == "done" and run.tested is not None
+    assert models(run) == {"read": "small", "sort": "large"}
+    assert run.offers[-1].reason.startswith("double/middle cannot be asked: node 'sort'")
+
+
+def test_a_model_of_which_one_price_alone_is_lower_is_tried(store: Store, market: Market) -> None:
+    market.open(Model(LARGE, tokens=1), Model(SMALL, tokens=1))
+    prices = {LARGE: {"input": 2.0, "output": 3.0}, SMALL: {"input": 0.5, "output": 8.0}}
+    Path(os.environ["AGENTSYM_PRICES"]).write_text(yaml.safe_dump(prices))
+    assert models(choosing(store, market).fit()) == {"read": "small", "sort": "small"}

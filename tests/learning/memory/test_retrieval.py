@@ -238,3 +238,13 @@ def test_a_run_takes_a_bounded_number_along(store: Store, monkeypatch: pytest.Mo
     assert len(recalled(store, agent(), {})) == len(kinds)
     monkeypatch.setattr(retrieval, "POOL", 5)
     assert len(recalled(store, agent(), {})) == 5
+
+
+def test_what_was_learned_from_a_row_that_is_held_out_now_is_not_told(store: Store) -> None:
+    """Else a run would be better on the rows that it decides by for having learned from them before."""
+    trainer(store, WORLD, TRAIN, val=VAL).fit()
+    held_out = {row.id for row in TRAIN}
+    assert recalled(store, agent(), {}) and not recalled(store, agent(), {}, held_out)
+    later = second(store, test=TRAIN)
+    later.fit()
+    assert asked(later) and not any(repair.helped or repair.failed for repair in asked(later))

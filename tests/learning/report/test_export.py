@@ -22,6 +22,8 @@ def test_the_tables_are_those_of_the_store(store: Store, small: Report) -> None:
     assert last is not None and found["curve"][-1]["calls"] == last.data["summary"]["calls"]
     assert [version["hash"] for version in found["versions"]] == [version.hash for version in store.versions(run.id)]
     assert [step["step"] for step in found["steps"]] == list(range(1, small.info.steps + 1))
+    assert {version["step"] for version in found["versions"]} <= {None, *(step["step"] for step in found["steps"])}
+    assert [version["step"] for version in found["versions"]].count(1) == 1
     kept = [edit for edit in found["edits"] if edit["fate"] == "accepted"]
     assert {json.loads(edit["edit"])["item"] for edit in kept} == {mind("a"), mind("b"), mind("both")}
     assert sum(edit["credit"] for edit in kept) > 0
