@@ -8,6 +8,7 @@ import pytest
 from agentsym.errors import UsageError
 from agentsym.learning.journal import Journal
 from agentsym.learning.protocols import Verdict
+from agentsym.learning.report.findings import verdict
 from agentsym.learning.report.reading import DETAILED, Report, read_report
 from agentsym.network.edits import AddItem
 from agentsym.network.records import LossReport
@@ -83,3 +84,13 @@ def test_a_run_that_never_began_to_learn_is_refused_with_what_to_do(tmp_path: Pa
         Journal(store, "r1").begin("tickets", {})
         with pytest.raises(UsageError, match=r"ended before it began to learn; .*--journal"):
             read_report(store, "r1")
+
+
+def test_a_gain_on_validation_is_no_proof(small: Report) -> None:
+    """The best version was chosen by these very rows."""
+    run = small.run
+    assert run.tested is not None
+    clear = {"before": (0.0,) * 20, "after": (1.0,) * 20}
+    for kind, said in (("test", "It helped"), ("val", "only test rows can tell")):
+        run.tested = run.tested.model_copy(update={**clear, "rows": kind})
+        assert said in verdict(run)
