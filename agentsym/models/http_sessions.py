@@ -78,10 +78,12 @@ async def _keep(
 
 
 def _end_all(held: dict[asyncio.AbstractEventLoop, _Held]) -> None:
-    """Let each running loop close its session; called from whatever thread forgets the model."""
-    for loop, (_, keeper) in list(held.items()):
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(loop.create_task, keeper.aclose())
+    """Let each running loop close its session; called from whatever thread forgets the model.
+
+    A loop ends a generator that nobody holds any more by itself, and never twice, as it may do with one that is told to
+    end while the loop is shutting down.
+    """
+    held.clear()
 
 
 def is_loopback(url: URL) -> bool:
