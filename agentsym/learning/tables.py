@@ -43,7 +43,8 @@ def read_table(path: Path, known: Iterable[str]) -> Records:
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a file in it")
     if not path.exists():
-        there = [other.name for other in path.parent.glob("*") if other.suffix.lower() in (*JSONL, *CSV, *PARQUET)]
+        kinds = {*JSONL, *CSV, *PARQUET} - {".txt"}  # most texts are no tables
+        there = [other.name for other in path.parent.glob("*") if other.suffix.lower() in kinds]
         beside = near(path.name, there) if there else f"no data lies in {path.parent.absolute()}"
         raise DataError(f"{path}: there is no such file; {beside}")
     match path.suffix.lower():
