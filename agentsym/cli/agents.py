@@ -84,9 +84,9 @@ def check_models(found: Found, student: str | None) -> str:
 
     name = student or os.environ.get("AGENTSYM_STUDENT") or EMBEDDED
     resolve(name)
-    from agentsym.learning.evaluation import asks_student, models_named
+    from agentsym.learning.node_models import asks_student, models_asked
 
-    for model in models_named(found.agent):
+    for model in models_asked(found.agent):
         resolve(model)
     tuned = found.agent.tuned_with.get("student", name).partition(" at ")[0]
     if tuned != name and asks_student(found.agent):

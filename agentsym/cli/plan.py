@@ -103,7 +103,7 @@ class Plan(Frozen):
         Raises:
             UsageError: something that was asked for is not there, or cannot be used.
         """
-        from agentsym.learning.model_list import has_choice, with_models
+        from agentsym.learning.node_models import has_choice, with_models
         from agentsym.learning.recording import record_to
         from agentsym.learning.trainer import Trainer
 

@@ -83,12 +83,12 @@ def asking(agent: Network, student: str, caps: caps.Caps) -> Context:
     Raises:
         UsageError: there is a cap on dollars, and nobody knows what a model costs.
     """
-    from agentsym.learning.evaluation import models_named
+    from agentsym.learning.node_models import models_asked
     from agentsym.models.door import Door
     from agentsym.runtime.context import Context, student_model
 
     context = Context(student=student_model(student), door=Door(concurrency=caps.concurrency, budget=caps.budget()))
-    for model in (context.student, *map(context.model, models_named(agent))):
+    for model in (context.student, *map(context.model, models_asked(agent))):
         context.door.check_price(model)
     return context
 

@@ -11,12 +11,11 @@ from typing import Literal
 from agentsym.errors import BudgetExceeded, Unavailable
 from agentsym.learning.loss import loss
 from agentsym.learning.metrics import Metric, evaluate
+from agentsym.learning.node_models import models_offered
 from agentsym.learning.protocols import Evidence, Row, Teacher, Verdict
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.network.network import Network
-from agentsym.network.nodes import AgentNode, PromptNode
-from agentsym.network.parameters import Option
 from agentsym.network.records import LossReport
 from agentsym.runtime.context import Context
 from agentsym.runtime.forward import run as run_example
@@ -59,12 +58,12 @@ class Evaluator:
         self._clients: dict[str, LanguageModel] = {}
 
     def models(self, network: Network) -> list[LanguageModel]:
-        """Return the models that a run of the network asks: the student, and those that its nodes name themselves.
+        """Return the models that a network may ask: the student, and those that its nodes name or may be given.
 
         Raises:
             UsageError: nobody answers for a name.
         """
-        return [self.student, *(self.model(name) for name in models_named(network))]
+        return [self.student, *(self.model(name) for name in models_offered(network))]
 
     def model(self, name: str) -> LanguageModel:
         """Return the model that a node asks by its name.
@@ -148,26 +147,6 @@ class Evaluator:
 
     def _context(self, phase: Phase, rollout: int) -> Context:
         return Context(student=self.student, door=self.door, phase=phase, rollout=rollout, clients=self._clients)
-
-
-def models_named(network: Network) -> list[str]:
-    """Return the model strings that the prompt nodes of a network name themselves, those that may be learned too."""
-    found: dict[str, None] = {}
-    for node in network.nodes:
-        if isinstance(node, AgentNode):
-            found |= dict.fromkeys(models_named(node.agent))
-        elif isinstance(node, PromptNode) and isinstance(option := node.parameters.get("model"), Option):
-            found |= dict.fromkeys((option.value, *(option.options if option.learnable else ())))
-    return list(found)
-
-
-def asks_student(network: Network) -> bool:
-    """Whether a prompt node of a network names no model of its own."""
-    return any(
-        asks_student(node.agent) if isinstance(node, AgentNode) else "model" not in node.parameters
-        for node in network.nodes
-        if isinstance(node, AgentNode | PromptNode)
-    )
 
 
 def _averaged(reports: Sequence[LossReport]) -> LossReport:

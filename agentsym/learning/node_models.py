@@ -1,8 +1,8 @@
-"""Which model a node asks as something that is learned: a list for each prompt node that names none for good."""
+"""Which model each prompt node asks, and which it may be given: the models of a network as options that are learned."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from agentsym.network.network import Network
@@ -44,7 +44,37 @@ def with_models(network: N, student: str, models: Sequence[str]) -> N:
     )
 
 
+def own_models(network: Network) -> dict[str, Option | None]:
+    """Return the path of each prompt node's model → the model that it names; None where it asks the student."""
+    return dict(_own_models(network, ""))
+
+
+def models_asked(network: Network) -> list[str]:
+    """Return the model strings that a run of a network asks, beside the student."""
+    return list(dict.fromkeys(option.value for option in own_models(network).values() if option is not None))
+
+
+def models_offered(network: Network) -> list[str]:
+    """Return the model strings that a network asks, or may ask when it has learned, beside the student."""
+    named = [option for option in own_models(network).values() if option is not None]
+    return list(dict.fromkeys(name for own in named for name in (own.value, *(own.options if own.learnable else ()))))
+
+
+def asks_student(network: Network) -> bool:
+    """Whether a prompt node of a network names no model of its own."""
+    return None in own_models(network).values()
+
+
 def has_choice(network: Network) -> bool:
-    """Whether some node could be given another model than the one that it has."""
-    options = [item for path, item in network.parameters().items() if path.endswith("/model")]
-    return any(isinstance(item, Option) and item.learnable and len(item.options) > 1 for item in options)
+    """Whether a prompt node could be given another model than the one that it has."""
+    found = own_models(network).values()
+    return any(option is not None and option.learnable and len(option.options) > 1 for option in found)
+
+
+def _own_models(network: Network, prefix: str) -> Iterator[tuple[str, Option | None]]:
+    for node in network.nodes:
+        if isinstance(node, AgentNode):
+            yield from _own_models(node.agent, f"{prefix}{node.id}/")
+        elif isinstance(node, PromptNode):
+            model = node.parameters.get("model")
+            yield f"{prefix}{node.id}/model", model if isinstance(model, Option) else None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from agentsym import Agent
 from agentsym.learning import Trainer
-from agentsym.learning.model_list import with_models
+from agentsym.learning.node_models import with_models
 from agentsym.learning.run import Run
 from agentsym.models.cache import ResponseCache
 from agentsym.store.store import Store

@@ -1,7 +1,7 @@
 """A list of models becomes a choice at each prompt node that names none for good."""
 
 from agentsym import Agent, PromptNode
-from agentsym.learning.model_list import with_models
+from agentsym.learning.node_models import asks_student, has_choice, models_asked, models_offered, with_models
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode
 from agentsym.network.parameters import Option
@@ -56,6 +56,16 @@ def test_the_version_changes_with_the_list_and_is_the_same_for_the_same_list() -
     made = with_models(agent, "a/student", MODELS)
     assert made.version != agent.version
     assert with_models(made, "a/student", MODELS).version == made.version
+
+
+def test_what_is_asked_is_told_from_what_may_be_asked() -> None:
+    nodes = [ask("open", "x", "y", model=Option("b/now", ["b/now", "b/other"])), ask("named", "y", "z", model="c/own")]
+    agent = Agent("two", nodes, [("open", "named")])
+    assert models_asked(agent) == ["b/now", "c/own"] and models_offered(agent) == ["b/now", "b/other", "c/own"]
+    assert has_choice(agent) and not asks_student(agent)
+    plain = Agent("one", [ask("ask", "x", "y")])
+    assert asks_student(plain) and not has_choice(plain) and models_offered(plain) == []
+    assert not has_choice(with_models(plain, "a/student", ["a/student"]))
 
 
 async def shout(y: str) -> str:

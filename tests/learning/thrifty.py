@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from agentsym.learning.model_list import with_models
+from agentsym.errors import Unavailable
+from agentsym.learning.node_models import with_models
 from agentsym.learning.protocols import Row
 from agentsym.learning.run import Run
 from agentsym.learning.trainer import Trainer
@@ -61,6 +62,13 @@ class Model(Student):
         read = sum(len(message.content) for message in request.messages) // 4
         usage = Usage(calls=1, prompt_tokens=read, completion_tokens=self.tokens, usd=None)
         return reply.model_copy(update={"usage": usage})
+
+
+class Gone(Model):
+    """A model that nobody serves."""
+
+    async def complete(self, request: Request) -> Reply:
+        raise Unavailable(f"{self.name}: there is no such model")
 
 
 class Market:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentsym.learning.evaluation import models_named
+from agentsym.learning.node_models import models_offered
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
@@ -34,7 +34,7 @@ def section(report: Report) -> Html:
         roles[role] = roles.get(role, Usage()) + usage
         nodes[node] = nodes.get(node, Usage()) + usage
     names = {role: str(config.get(role, "unknown")) for role in roles}
-    if own := [name for name in models_named(report.run.best) if name not in names.get("student", "")]:
+    if own := [name for name in models_offered(report.run.best) if name not in names.get("student", "")]:
         names["student"] = ", ".join((names["student"], *own))
     by_role = [(f"{role} ({names[role]})", *_cells(used)) for role, used in roles.items()]
     by_phase = [(f"{PURPOSE[phase][1]} ({phase})", *_cells(used)) for phase, used in phases.items()]
