@@ -13,6 +13,7 @@ from agentsym.errors import Unavailable
 from agentsym.learning.evaluation import score_table
 from agentsym.learning.gate import TIE
 from agentsym.learning.loss import PERFECT
+from agentsym.learning.node_models import own_models
 from agentsym.learning.objectives import Measured, picked
 from agentsym.learning.parts import Parts
 from agentsym.learning.protocols import Row
@@ -135,16 +136,16 @@ class Thrift(Generic[N]):
         for path, item in base.parameters().items():
             if not isinstance(item, Option) or not item.learnable:
                 continue
-            for value in self._cheaper(path, item):
+            for value in self._cheaper(base, path, item):
                 edit = SetParameter(path=path, value=value, why=f"{self._prefer} that holds the score")
                 candidate = base.apply([edit])
                 if f"{path}={value}" not in state.offers and candidate.version not in state.field:
                     yield path, value, candidate
 
-    def _cheaper(self, path: str, item: Option) -> list[str]:
+    def _cheaper(self, base: N, path: str, item: Option) -> list[str]:
         """Return other options in the order in which they are tried; of priced models only those that cost less."""
         others = [value for value in item.options if value != item.value]
-        if not path.endswith("/model") or self._prefer != "cheapest":
+        if self._prefer != "cheapest" or path not in own_models(base):
             return others
         prices = {value: self._price(value) for value in item.options}
 
@@ -184,7 +185,9 @@ class Thrift(Generic[N]):
         beat = best - self._within
         try:
             raced = await race(self._rows, score, beat=beat, concurrency=training.parts.evaluator.concurrency)
-        except Unavailable as error:  # nothing is lost: what was learned stays as it is
+        except Unavailable as error:
+            if not training.can_do_without(candidate):
+                raise
             reason = f"{value} cannot be asked: {error}"
             nothing = Measured(score=0.0)
             return Offer(

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+from agentsym.errors import Unavailable
 from agentsym.learning.evaluation import score_table
 from agentsym.learning.journal import Baseline, Journal, read_back
 from agentsym.learning.metrics import Watched
+from agentsym.learning.node_models import models_asked
 from agentsym.learning.parts import Parts
 from agentsym.learning.protocols import Evidence, Row
 from agentsym.learning.sets import Sets
@@ -175,9 +177,22 @@ class Training(Generic[N]):
         return {row: report.score for row, report in (await self.judged(network, rows, rollout)).items()}
 
     async def judged(self, network: N, rows: Sequence[Row], rollout: int = 0) -> dict[str, LossReport]:
-        """Return the loss of each row in one run, as `run_once` does the score."""
-        reports = await self.parts.evaluator.scores(network, rows, first_rollout=rollout)
+        """Return the loss of each row in one run, as `run_once` does the score.
+
+        Of a version that asks a model which nobody answers for each row fails, where the run can do without that model.
+        """
+        try:
+            reports = await self.parts.evaluator.scores(network, rows, first_rollout=rollout)
+        except Unavailable as error:
+            if not self.can_do_without(network):
+                raise
+            self.watch("warning", {"text": f"{error}; no version that asks for it is taken"})
+            reports = tuple(LossReport(example_id=row.id, score=0.0, text=str(error)) for row in rows)
         return {row.id: report for row, report in zip(rows, reports, strict=True)}
+
+    def can_do_without(self, network: Network) -> bool:
+        """Whether a version asks a model that the first version does not, so that the run does not rest on it."""
+        return not set(models_asked(network)) <= set(models_asked(self.agent))
 
     def check_metric(self) -> None:
         """End the run where the metric fails, not now and then but on every row."""

@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 import yaml
 
-from agentsym.errors import Unavailable
+from agentsym import Agent
 from agentsym.learning.gate import TIE
 from agentsym.learning.objectives import front
 from agentsym.learning.protocols import Row
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.race import SLICE
 from agentsym.learning.symbolic.recipe import Recipe
-from agentsym.models.protocol import Reply, Request
+from agentsym.network.nodes import FunctionNode
+from agentsym.network.parameters import Option
 from agentsym.store.comparable import comparable
 from agentsym.store.store import Store
 from tests.learning.dying import FragileStore, Killed
 from tests.learning.symbolic.world import NODES, Teacher, agent, mind, opened, rows, rules_of
-from tests.learning.thrifty import LARGE, MIDDLE, SMALL, TRAIN, VAL, Market, Model, choosing, models, offers
+from tests.learning.thrifty import LARGE, MIDDLE, SMALL, TRAIN, VAL, Gone, Market, Model, choosing, models, offers
 from tests.virtual_time import run_virtual
 
 FORGETFUL = {"sort": ("b",)}
@@ -292,13 +293,6 @@ def test_what_was_measured_is_what_a_run_costs_by_its_own_account(store: Store, 
     assert Counter(market.requests().values()) == {3: 12}, "the baseline, the finalists and the test, without a cache"
 
 
-class Gone(Model):
-    """A model that nobody serves."""
-
-    async def complete(self, request: Request) -> Reply:
-        raise Unavailable(f"{self.name}: there is no such model")
-
-
 def test_a_model_that_cannot_be_asked_is_left_out_and_the_run_ends_well(store: Store, market: Market) -> None:
     market.open(Model(LARGE), Gone(MIDDLE), Model(SMALL, FORGETFUL))
     run = choosing(store, market).fit()
@@ -312,3 +306,17 @@ def test_a_model_of_which_one_price_alone_is_lower_is_tried(store: Store, market
     prices = {LARGE: {"input": 2.0, "output": 3.0}, SMALL: {"input": 0.5, "output": 8.0}}
     Path(os.environ["AGENTSYM_PRICES"]).write_text(yaml.safe_dump(prices))
     assert models(choosing(store, market).fit()) == {"read": "small", "sort": "small"}
+
+
+def test_an_option_of_your_own_code_is_tried_whatever_it_is_called(store: Store, market: Market) -> None:
+    """It is no model of ours, so nobody asks for its price."""
+    market.open(Model(LARGE))
+    own = FunctionNode("note", note, output={"noted": str}, parameters={"model": Option("long", ["long", "short"])})
+    start = agent(**{node: ["mind a", "mind b"] for node in NODES})
+    start = Agent("noting", [own, *start.nodes], [("note", "read"), NODES], inputs=["ticket"], outputs=["label"])
+    run = choosing(store, market, agent=start).fit()
+    assert run.status == "done" and [offer.path for offer in run.offers] == ["note/model"]
+
+
+async def note(ticket: str, model: str) -> str:
+    return f"{model} note of {ticket}"
