@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from agentsym.learning.protocols import Update
 from agentsym.learning.symbolic.attempts import Attempts
 from agentsym.learning.symbolic.changes import told
+from agentsym.learning.symbolic.gates import ALTERNATIVES
 from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.teacher.operations import editable_at
 from agentsym.network.edits import SetParameter
@@ -22,7 +23,8 @@ def other_settings(network: Network, cases: Sequence[Case], attempts: Attempts) 
     """Return a change for each other value of each learnable option and number of the nodes that are to blame.
 
     Of an option every other one; of a number the ends of its range and the middles between them and its value. What was
-    tried before against all the failures that it could mend is left out.
+    tried before against all the failures that it could mend is left out, and of many settings as many are returned as
+    the gate tries in one step; the others have their turn later.
     """
     blamed: dict[str, list[str]] = {}
     for case in cases:
@@ -45,7 +47,10 @@ def other_settings(network: Network, cases: Sequence[Case], attempts: Attempts) 
         for path, rows in blamed.items()
         for value in _others(network.parameter(path))
     )
-    return tuple(change for change in changes if is_new(change))
+    new = [change for change in changes if is_new(change)]
+    first = {change.parameter: change for change in reversed(new)}  # of each parameter one is in the first trial
+    others = [change for change in new if change is not first[change.parameter]]
+    return (*reversed(first.values()), *others[:ALTERNATIVES])
 
 
 def _others(parameter: Parameter) -> Iterator[str | float]:
@@ -54,5 +59,10 @@ def _others(parameter: Parameter) -> Iterator[str | float]:
         yield from (value for value in parameter.options if value != parameter.value)
     if isinstance(parameter, Number):
         low, now, high = parameter.low, parameter.value, parameter.high
-        tried = (low, round((low + now) / 2, 6), round((now + high) / 2, 6), high)
+        tried = (low, _rounded((low + now) / 2), _rounded((now + high) / 2), high)
         yield from (value for value in dict.fromkeys(tried) if value != now)
+
+
+def _rounded(value: float) -> float:
+    """Return a number with six digits, so that a prompt or a journal shows no noise."""
+    return float(f"{value:.6g}")

@@ -163,9 +163,9 @@ class SymbolicAlgorithm(Generic[N]):
 
         async def propose() -> Proposal:
             moves = Proposal()
+            if self._tries_settings(state) and (others := other_settings(base, cases, state.attempts)):
+                return Proposal(updates=others)
             if self._stagnates(state):
-                if self._recipe.settings and (others := other_settings(base, cases, state.attempts)):
-                    return Proposal(updates=others)
                 edits = tuple(text for node in base.nodes for text in state.tried(node.id, cases))
                 moves = await self._mender.redesign(base, cases, edits=edits, tried=state.tried("structure", cases))
                 if any(move.status == "committed" for move in moves.updates):
@@ -188,6 +188,11 @@ class SymbolicAlgorithm(Generic[N]):
         """Whether it is the pipeline's turn: edits of nodes have failed for a while; then the two take turns."""
         beyond = state.fruitless - self._recipe.stagnation
         return beyond >= 0 and beyond % 2 == 0
+
+    def _tries_settings(self, state: SymbolicState) -> bool:
+        """Whether it is the settings' turn: just before the pipeline's, as they cost no call of the teacher."""
+        before = state.fruitless + 1 - self._recipe.stagnation
+        return self._recipe.settings and state.fruitless > 0 and before >= 0 and before % 2 == 0
 
     async def _tried(self, state: SymbolicState, base: N, proposal: Proposal, cases: Sequence[Case]) -> SymbolicState:
         """Let the gates keep what helps, and go on with that."""

@@ -33,8 +33,8 @@ class Recipe(Frozen):
         rise: validate as soon as the share of train rows that pass has risen by so much.
         accepts: validate after so many accepted steps at the latest.
         explore: how often learning goes on from another version of the Pareto front than the best one.
-        stagnation: steps in a row without an accepted edit, after which settings and the pipeline itself are changed.
-        settings: whether other options and numbers of blamed nodes are tried then.
+        stagnation: steps in a row without an accepted edit, after which the pipeline itself is changed.
+        settings: whether other options and numbers of blamed nodes are tried one step before that.
         drafts: answers that are asked for at a time where only one can be taken: of a text, of code, of the pipeline.
     """
 

@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 
 from agentsym import Agent
+from agentsym.errors import Unavailable
 from agentsym.learning.protocols import Blame, Evidence, Row, Update
 from agentsym.learning.symbolic.alternatives import other_settings
 from agentsym.learning.symbolic.attempts import Attempt
+from agentsym.learning.symbolic.changes import told
+from agentsym.learning.symbolic.gates import ALTERNATIVES
 from agentsym.learning.symbolic.groups import Group
 from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.symbolic.recipe import Recipe
-from agentsym.network.parameters import Number, Option, Parameter
+from agentsym.network.parameters import Number, Option, Parameter, Structure
 from agentsym.network.records import LossReport, Trajectory
 from agentsym.store.store import Store
 from tests.learning.symbolic.world import agent, learned, mind, prompt, rows
-from tests.learning.thrifty import LARGE, MIDDLE, SMALL, Market, Model, choosing, models
+from tests.learning.thrifty import LARGE, MIDDLE, SMALL, Gone, Market, Model, choosing, models
 
 MODELS = Option("a", ["a", "b", "c"])
 
@@ -107,7 +110,8 @@ def test_when_edits_do_not_help_the_blamed_node_gets_a_model_that_does_and_no_ot
 
 def test_settings_are_tried_after_some_steps_in_vain_and_without_a_call_for_edits(store: Store, at: Market) -> None:
     edits: list[int] = []
-    trainer = choosing(store, at, rows(["b", "free"]), **begin(val=()))
+    recipe = Recipe(explore=0.0, stagnation=3)
+    trainer = choosing(store, at, rows(["b", "free"]), **begin(val=(), optimizer=recipe))
     asked = trainer.parts.teacher.asked
 
     def watch(kind: str, data: Mapping[str, Any]) -> None:
@@ -120,6 +124,40 @@ def test_settings_are_tried_after_some_steps_in_vain_and_without_a_call_for_edit
     assert paths[2] == {"sort/model"} and all("sort/model" not in own for own in paths[:2])
     assert edits[2] > edits[1] and edits[3] == edits[2], "two steps ask for edits, the third one for none"
     assert models(run) == {"read": "small", "sort": "middle"}
+
+
+def test_the_pipeline_has_its_turn_however_many_settings_there_are(store: Store, market: Market) -> None:
+    """Nothing helps with `h`, and only so many attempts are remembered."""
+    market.open(*(Model(name, {"sort": ("h",)}) for name in (SMALL, MIDDLE, LARGE)))
+    start = agent().replace(structure=Structure(learnable=True))
+    start = start.replace(nodes=tuple(n.with_weight("temperature", Number(0.5, 0.0, 1.0)) for n in start.nodes))
+    recipe = Recipe(explore=0.0)
+    trainer = choosing(store, market, rows(["h", "free"]), **begin(agent=start, optimizer=recipe, val=(), patience=5))
+    run = trainer.fit()
+    paths = [{update.parameter for update in step.proposal.updates} for step in run.steps]
+    assert {"sort/model", "sort/temperature"} <= paths[2] and "structure" in paths[3] and len(paths) == 5
+
+
+def test_more_settings_than_the_gate_tries_at_once_wait_for_their_turn() -> None:
+    base = network(model=Option("m0", [f"m{at}" for at in range(2 * ALTERNATIVES)]))
+    failing = [case("r1", sort=1.0)]
+    first = other_settings(base, failing, {})
+    assert [value for _, value, _ in tried(first)] == [f"m{at}" for at in range(1, ALTERNATIVES + 2)]
+    did = tuple(Attempt(node="sort", did=told(change, base), outcome="the failure stayed") for change in first)
+    later = other_settings(base, failing, {failing[0].group.key: did})
+    assert {value for _, value, _ in tried(later)} == {f"m{at}" for at in range(ALTERNATIVES + 2, 2 * ALTERNATIVES)}
+
+
+def test_a_model_that_nobody_serves_is_not_taken_and_ends_no_run(store: Store, market: Market) -> None:
+    market.open(Model(SMALL, {"sort": ("b",)}), Gone(MIDDLE), Model(LARGE))
+    run = choosing(store, market, **begin()).fit()
+    assert run.status == "done" and models(run) == {"read": "small", "sort": "large"}
+
+
+def test_a_model_that_the_run_rests_on_ends_it_when_it_is_gone(store: Store, market: Market) -> None:
+    market.open(Gone(SMALL), Model(LARGE))
+    with pytest.raises(Unavailable):
+        choosing(store, market, **begin()).fit()
 
 
 def test_a_recipe_may_leave_settings_alone(store: Store, at: Market) -> None:
