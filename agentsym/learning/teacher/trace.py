@@ -7,7 +7,7 @@ operations that the form offers are explained.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +42,7 @@ def blame_messages(
 ) -> tuple[Message, ...]:
     """Render the request for the blame of one run: agent, components, run, judgement, and what was tried in vain."""
     parts = blocks("blame", prompts)
-    ran = dict.fromkeys(step.node for step in trajectory.steps)
-    tools = "\n\n".join(text for node in ran if (text := views.tools(network, node)))
-    values = {
-        "data": parts["data"],
-        "agent": views.agent(network),
-        "components": _components(network, [path for node in ran for path in _paths(network, node)], ()),
-        "tools": section(parts, "tools", tools),
-        "run": views.quoted("run", _run(trajectory)),
-        "score": f"{loss.score:.2g}",
-        "judgement": views.quoted("judgement", _judgement(loss)),
-        "tried": section(parts, "tried", listed("tried", tried)),
-    }
-    return messages(parts, values)
+    return messages(parts, {**_ran(network, [trajectory], parts), **_failed(trajectory, loss, tried, parts)})
 
 
 def blame_runs_messages(
@@ -62,29 +50,12 @@ def blame_runs_messages(
 ) -> tuple[Message, ...]:
     """Render the request for the blame of several runs, as `blame_messages` does of one."""
     parts = blocks("blame_runs", prompts)
-    ran = dict.fromkeys(step.node for run in runs for step in run.item.trajectory.steps)
-    tools = "\n\n".join(text for node in ran if (text := views.tools(network, node)))
     shown = [
-        render(
-            parts["run"],
-            {
-                "number": str(number),
-                "run": views.quoted("run", _run(run.item.trajectory)),
-                "score": f"{run.item.loss.score:.2g}",
-                "judgement": views.quoted("judgement", _judgement(run.item.loss)),
-                "tried": section(parts, "tried", listed("tried", run.tried)),
-            },
-        )
-        for number, run in enumerate(runs, 1)
+        render(parts["run"], {"number": str(at), **_failed(item.trajectory, item.loss, tried, parts)})
+        for at, (item, tried) in enumerate(runs, 1)
     ]
-    values = {
-        "data": parts["data"],
-        "agent": views.agent(network),
-        "components": _components(network, [path for node in ran for path in _paths(network, node)], ()),
-        "tools": section(parts, "tools", tools),
-        "runs": "\n\n".join(shown),
-    }
-    return messages(parts, values)
+    trajectories = [run.item.trajectory for run in runs]
+    return messages(parts, {**_ran(network, trajectories, parts), "runs": "\n\n".join(shown)})
 
 
 def portions(runs: Sequence[FailedRun], most: int, *, prompts: Path | None = None) -> list[Sequence[FailedRun]]:
@@ -205,6 +176,28 @@ def pipeline(network: Network) -> str:
         if items
     ]
     return "{" + ",\n".join(lists) + "}"
+
+
+def _ran(network: Network, runs: Sequence[Trajectory], parts: Mapping[str, str]) -> dict[str, str]:
+    """Return what a request for blame shows of the agent: its nodes, and the components and tools of those that ran."""
+    nodes = dict.fromkeys(step.node for run in runs for step in run.steps)
+    tools = "\n\n".join(text for node in nodes if (text := views.tools(network, node)))
+    return {
+        "data": parts["data"],
+        "agent": views.agent(network),
+        "components": _components(network, [path for node in nodes for path in _paths(network, node)], ()),
+        "tools": section(parts, "tools", tools),
+    }
+
+
+def _failed(trajectory: Trajectory, loss: LossReport, tried: Sequence[str], parts: Mapping[str, str]) -> dict[str, str]:
+    """Return what such a request shows of a failing run: the run, its judgement, and what was tried in vain."""
+    return {
+        "run": views.quoted("run", _run(trajectory)),
+        "score": f"{loss.score:.2g}",
+        "judgement": views.quoted("judgement", _judgement(loss)),
+        "tried": section(parts, "tried", listed("tried", tried)),
+    }
 
 
 def _instructions(node: AnyNode) -> str:
