@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from agentsym.errors import Problem
 from agentsym.network.dataflow import writes
 from agentsym.network.nodes import AgentNode, AnyNode, FunctionNode, PromptNode, Tool, ToolNode
-from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Parameter, Rules, Text
+from agentsym.network.parameters import GROUPS, Choices, Code, Examples, Number, Option, Parameter, Rules, Text
 from agentsym.network.skills import SKILL_NAME
 
 _KINDS: dict[str, type[Parameter]] = {
@@ -20,7 +20,7 @@ _KINDS: dict[str, type[Parameter]] = {
     "model": Option,
     "temperature": Number,
 }
-_GROUPS: dict[str, type[Parameter]] = {"choices": Choices, "fields": Text, "skills": Text}
+_GROUPS: dict[str, type[Parameter]] = dict(zip(GROUPS, (Choices, Text, Text), strict=True))
 _NEEDED = ("instructions", "rules", "examples")
 
 
@@ -166,6 +166,10 @@ def _check_agent(node: AgentNode) -> Iterator[Problem]:
     if not wanted <= set(node.inputs) <= taken:
         message = f"it must read its agent's inputs, {', '.join(sorted(taken)) or 'none'}"
         yield Problem("missing_argument", node.id, message)
+    for inner in node.agent.nodes:
+        if inner.id in GROUPS:
+            message = f"{inner.id!r} stands in paths of parameters; inside an agent node call a node otherwise"
+            yield Problem("reserved_id", f"{node.id}/{inner.id}", message)
     if not writes(node) <= set(node.agent.outputs):
         message = f"its agent only gives {', '.join(node.agent.outputs) or 'nothing'}"
         yield Problem("wrong_output", node.id, message)

@@ -8,7 +8,7 @@ from agentsym.errors import NetworkError
 from agentsym.network.edits import EDITS, STRUCTURAL, apply
 from agentsym.network.network import Network
 from agentsym.network.nodes import ToolNode
-from agentsym.network.parameters import Text
+from agentsym.network.parameters import Text, owner_of
 from tests.network.samples import SOURCE, calc, chain, nested, router
 
 
@@ -175,3 +175,18 @@ def test_an_unknown_field_of_an_edit_is_an_error() -> None:
 
 def test_no_edits_leave_everything_as_it_is() -> None:
     assert edited(router()) == router()
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        ("sort/rules", "sort"),
+        ("sort/choices/team", "sort"),
+        ("outer/sort/fields/team", "outer/sort"),
+        ("sort/skills/returns", "sort"),
+        ("choices/rules", "choices"),
+        ("structure", ""),
+    ],
+)
+def test_a_parameter_belongs_to_the_node_in_its_path(path: str, owner: str) -> None:
+    assert owner_of(path) == owner

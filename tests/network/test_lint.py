@@ -262,6 +262,14 @@ ILLEGAL: dict[str, tuple[str, str, Callable[[], Network]]] = {
         "inner",
         lambda: inner(chain(), inputs=(), output=(Field(name="verdict"),)),
     ),
+    "inner node called like a part of a path": (
+        "reserved_id",
+        "inner/skills",
+        lambda: inner(
+            Network("one", [PromptNode("skills", "Do.", inputs=["question"], output={"verdict": str})]),
+            output=(Field(name="verdict"),),
+        ),
+    ),
     "problem of an inner agent": ("unknown_tool", "inner/draft", lambda: inner(chain().replace(tools=()))),
 }
 
