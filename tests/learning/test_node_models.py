@@ -1,7 +1,14 @@
 """A list of models becomes a choice at each prompt node that names none for good."""
 
 from agentsym import Agent, PromptNode
-from agentsym.learning.node_models import asks_student, has_choice, models_asked, models_offered, with_models
+from agentsym.learning.node_models import (
+    asks_student,
+    has_choice,
+    models_asked,
+    models_offered,
+    own_models,
+    with_models,
+)
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode
 from agentsym.network.parameters import Option
@@ -48,6 +55,7 @@ def test_nodes_of_inner_agents_have_the_choice_too_and_other_nodes_have_none() -
     nodes = [AgentNode("inner", inner), FunctionNode("shout", shout, output={"z": str})]
     agent = with_models(Agent("outer", nodes, [("inner", "shout")]), "a/student", MODELS)
     assert option(agent, "inner/ask/model")[1] == ("a/student", *MODELS)
+    assert list(own_models(agent)) == ["inner/ask/model"]
     assert [path for path in agent.parameters() if path.endswith("/model")] == ["inner/ask/model"]
 
 

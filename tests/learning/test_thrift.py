@@ -320,3 +320,20 @@ def test_an_option_of_your_own_code_is_tried_whatever_it_is_called(store: Store,
 
 async def note(ticket: str, model: str) -> str:
     return f"{model} note of {ticket}"
+
+
+def test_a_setting_under_the_margin_that_breaks_a_must_pass_row_is_on_no_front(store: Store, market: Market) -> None:
+    market.open(Model(LARGE), Model(SMALL, {"read": ("b",), "sort": ("b",)}))
+    run = choosing(store, market, must_pass=rows(["b"], "m")).fit()
+    assert [offer.finished for offer in run.offers] == [True, True] and len(run.field) == 1
+    for offer in run.offers:
+        assert offer.measured.score < 0.9 and offer.candidate not in run.field
+
+
+def test_where_answers_vary_a_setting_is_judged_by_several_runs(store: Store, market: Market) -> None:
+    market.open(Model(LARGE), Model(SMALL))
+    choosing(store, market, repeats=3).fit()
+    asked = sum(market.models[SMALL].requests.values())
+    market.open(Model(LARGE), Model(SMALL))
+    choosing(store, market).fit()
+    assert asked > 2 * sum(market.models[SMALL].requests.values())

@@ -197,6 +197,12 @@ def test_an_edit_that_speaks_of_what_fails_comes_first() -> None:
     assert told(known, repair("They walked for 3 hours."))[0] == HOUR
 
 
+def test_an_edit_that_did_worse_than_its_rivals_is_worth_no_more_for_that() -> None:
+    plain = lesson("add_rule: Sing tickets.", situation=READS, advantage=0.0)
+    worse = lesson("add_rule: Ring tickets.", situation=READS, advantage=-1.0)
+    assert told([plain, worse], repair("everything"))[0] == plain.edit
+
+
 def test_of_equally_fitting_edits_the_one_with_the_greater_advantage_comes_first() -> None:
     weak, strong = (
         lesson(f"add_rule: {name} tickets.", situation=READS, advantage=a) for name, a in (("Sing", 0.1), ("Ring", 0.9))

@@ -16,6 +16,7 @@ from agentsym.learning.symbolic.gates import ALTERNATIVES
 from agentsym.learning.symbolic.groups import Group
 from agentsym.learning.symbolic.mend import Case
 from agentsym.learning.symbolic.recipe import Recipe
+from agentsym.models.protocol import Reply, Request
 from agentsym.network.parameters import Number, Option, Parameter, Structure
 from agentsym.network.records import LossReport, Trajectory
 from agentsym.store.store import Store
@@ -59,6 +60,11 @@ def test_of_an_option_every_other_value_is_tried_at_the_blamed_nodes_only() -> N
 def test_of_a_number_the_ends_and_the_middles_are_tried(now: float, others: list[float]) -> None:
     changes = other_settings(network(temperature=Number(now, 0.0, 1.0)), [case("r1", read=1.0)], {})
     assert [value for _, value, _ in tried(changes)] == others
+
+
+def test_a_narrow_range_has_middles_too() -> None:
+    changes = other_settings(network(temperature=Number(0.0, 0.0, 1e-9)), [case("r1", read=1.0)], {})
+    assert [value for _, value, _ in tried(changes)] == [5e-10, 1e-9]
 
 
 def test_a_setting_answers_all_failures_that_its_node_is_blamed_for() -> None:
@@ -158,6 +164,27 @@ def test_a_model_that_the_run_rests_on_ends_it_when_it_is_gone(store: Store, mar
     market.open(Gone(SMALL), Model(LARGE))
     with pytest.raises(Unavailable):
         choosing(store, market, **begin()).fit()
+
+
+def test_edits_come_first_however_soon_the_pipeline_has_its_turn(store: Store, at: Market) -> None:
+    run = choosing(store, at, **begin(optimizer=Recipe(explore=0.0, stagnation=1), steps=1)).fit()
+    assert not any("model" in update.parameter for update in run.steps[0].proposal.updates)
+
+
+def test_a_model_that_dies_while_edits_are_tried_ends_the_run(store: Store, market: Market) -> None:
+    """The run rests on it, so that no edit is to blame."""
+    market.open(Mortal(SMALL), Model(LARGE))
+    with pytest.raises(Unavailable):
+        choosing(store, market, rows(["a", "free"]), **begin(agent=agent(), val=())).fit()
+
+
+class Mortal(Model):
+    """Is gone as soon as a prompt has a rule."""
+
+    async def complete(self, request: Request) -> Reply:
+        if "# Rules" in request.messages[0].content:
+            raise Unavailable("the server has gone")
+        return await super().complete(request)
 
 
 def test_a_recipe_may_leave_settings_alone(store: Store, at: Market) -> None:
