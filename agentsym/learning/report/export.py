@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,72 @@ from agentsym.store.store import Store
 
 Format = Literal["parquet", "jsonl", "csv"]
 Table = list[dict[str, Any]]
+Columns = Mapping[str, type]
 _EXTRA = "install it with: pip install 'agentsym[data]'"
+
+COLUMNS: Mapping[str, Columns] = {
+    "steps": {
+        "step": int,
+        "rows": int,
+        "train": float,
+        "val": float,
+        "accepted": bool,
+        "before": float,
+        "after": float,
+        "reason": str,
+        "validated": bool,
+        "updates": int,
+        "edits": int,
+        "calls": int,
+        "base": str,
+        "candidate": str,
+    },
+    "edits": {
+        "step": int,
+        "update": int,
+        "parameter": str,
+        "fate": str,
+        "credit": float,
+        "earlier": bool,
+        "answers": str,
+        "errors": str,
+        "op": str,
+        "why": str,
+        "edit": str,
+    },
+    "trajectories": {
+        "id": str,
+        "row": str,
+        "version": str,
+        "phase": str,
+        "step": int,
+        "score": float,
+        "status": str,
+        "error": str,
+        "inputs": str,
+        "output": str,
+        "calls": int,
+        "tokens": int,
+        "usd": float,
+        "seconds": float,
+    },
+    "calls": {
+        "phase": str,
+        "node": str,
+        "calls": int,
+        "cached": int,
+        "prompt_tokens": int,
+        "completion_tokens": int,
+        "usd": float,
+        "seconds": float,
+        "estimated": bool,
+        "tokens": int,
+    },
+    "curve": {"step": int, "calls": int, "best": str, "val": float},
+    "versions": {"hash": str, "parent": str, "how": str, "step": int, "val": float},
+}
+"""The columns of each table and what they hold; every cell may be empty. The same for every run, so that tables of
+several runs can be put under one another."""
 
 
 def tables(store: Store, run: Run[Any]) -> dict[str, Table]:
@@ -68,17 +133,22 @@ def frame(run: Run[Any]) -> Any:
         from pandas import DataFrame
     except ImportError as error:
         raise UsageError(f"a data frame needs pandas; {_EXTRA}") from error
-    return DataFrame(steps(run))
+    return DataFrame(steps(run), columns=list(COLUMNS["steps"]))
 
 
 def export(found: Mapping[str, Table], folder: Path, form: Format) -> list[Path]:
     """Write tables into a folder, one file each, and return the files.
 
+    Args:
+        found: what `tables` returned.
+        folder: where they go; it is made.
+        form: the kind of files.
+
     Raises:
         UsageError: Parquet is asked for and pyarrow is not installed.
         AgentsymError: nothing can be written there.
     """
-    write: Callable[[Path, Table], None] = {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}[form]
+    write: Callable[[Path, Table, Columns], None] = {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}[form]
     if form == "parquet":
         _pyarrow()
     try:
@@ -86,7 +156,7 @@ def export(found: Mapping[str, Table], folder: Path, form: Format) -> list[Path]
         files = []
         for name, rows in found.items():
             file = folder / f"{name}.{form}"
-            write(file, rows)
+            write(file, rows, COLUMNS[name])
             files.append(file)
         return files
     except OSError as error:
@@ -139,28 +209,25 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _jsonl(file: Path, rows: Table) -> None:
+def _jsonl(file: Path, rows: Table, columns: Columns) -> None:
     with file.open("w", encoding="utf-8", errors="replace") as out:
-        out.writelines(f"{_json(row)}\n" for row in rows)
+        out.writelines(f"{_json({name: row[name] for name in columns})}\n" for row in rows)
 
 
-def _csv(file: Path, rows: Table) -> None:
+def _csv(file: Path, rows: Table, columns: Columns) -> None:
     with file.open("w", encoding="utf-8", errors="replace", newline="") as out:
-        writer = csv.DictWriter(out, fieldnames=_columns(rows))
+        writer = csv.DictWriter(out, fieldnames=list(columns))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _parquet(file: Path, rows: Table) -> None:
+def _parquet(file: Path, rows: Table, columns: Columns) -> None:
     pyarrow = _pyarrow()
     from pyarrow import parquet
 
-    columns = {name: [row[name] for row in rows] for name in _columns(rows)}
-    parquet.write_table(pyarrow.table(columns), file)
-
-
-def _columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+    types = {int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_(), str: pyarrow.string()}
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
+    parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), file)
 
 
 def _pyarrow() -> Any:

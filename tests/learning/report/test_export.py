@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from agentsym.errors import AgentsymError, UsageError
-from agentsym.learning.report.export import Format, export, tables
+from agentsym.learning.report.export import COLUMNS, Format, export, tables
 from agentsym.learning.report.reading import Report
 from agentsym.store.store import Store
-from tests.learning.symbolic.world import mind
+from tests.learning.symbolic.world import TRAIN, WORLD, mind, trainer
 
 
 def test_the_tables_are_those_of_the_store(store: Store, small: Report) -> None:
@@ -42,6 +42,34 @@ def test_what_is_written_reads_back(store: Store, small: Report, tmp_path: Path,
         } or form != "csv"
         if form != "csv":
             assert read == json.loads(json.dumps(rows))
+
+
+def test_each_row_has_the_columns_of_its_table(store: Store, small: Report) -> None:
+    found = tables(store, small.run)
+    assert list(found) == list(COLUMNS) and all(found.values())
+    for name, rows in found.items():
+        assert {tuple(row) for row in rows} == {tuple(COLUMNS[name])}
+        for row in rows:
+            assert all(type(row[column]) in (kind, type(None)) for column, kind in COLUMNS[name].items()), name
+
+
+def test_tables_of_several_runs_go_under_one_another(store: Store, small: Report, tmp_path: Path) -> None:
+    """Also those of a run without steps or validation, whose columns are empty."""
+    import pyarrow
+    from pyarrow import parquet
+
+    bare = trainer(store, WORLD, TRAIN[:1], steps=0).fit()
+    runs = {"small": small.run, "bare": bare}
+    for form in ("csv", "parquet"):
+        for name, run in runs.items():
+            export(tables(store, run), tmp_path / name, form)
+    assert not bare.steps and bare.val is None
+    for name, columns in COLUMNS.items():
+        found = [parquet.read_table(tmp_path / folder / f"{name}.parquet") for folder in runs]
+        assert pyarrow.concat_tables(found).num_rows == sum(table.num_rows for table in found)
+        heads = {(tmp_path / folder / f"{name}.csv").read_text("utf-8").splitlines()[0] for folder in runs}
+        assert heads == {",".join(columns)}
+    assert list(bare.to_frame().columns) == list(COLUMNS["steps"])
 
 
 def _cell(value: object) -> str:
