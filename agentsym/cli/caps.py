@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from agentsym.cli.screen import count, span
 from agentsym.errors import UsageError
+from agentsym.learning.report.wording import count, span
 
 if TYPE_CHECKING:
     from agentsym.models.budget import Budget

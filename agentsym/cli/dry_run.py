@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentsym.cli.screen import count, dollars, emit, number, screen
+from agentsym.cli.screen import emit, screen
+from agentsym.learning.report.wording import count, dollars, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from agentsym.cli import caps, options
-from agentsym.cli.screen import count, emit, number, say, screen, span, spent, told, warn
+from agentsym.cli.screen import emit, say, screen, told, warn
 from agentsym.errors import AgentsymError, UsageError
+from agentsym.learning.report.wording import count, number, span, spent
 
 if TYPE_CHECKING:
     from agentsym.cli.agents import Found

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agentsym.cli.screen import aside, count, span, spent
+from agentsym.cli.screen import aside
+from agentsym.learning.report.wording import count, span, spent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentsym.cli.screen import as_json_line, count, dollars, interval, number, screen, short, span
+from agentsym.cli.screen import screen
+from agentsym.learning.report.wording import count, dollars, interval, number, short, span
+from agentsym.network.shown import as_json
 
 if TYPE_CHECKING:
     from agentsym.learning.protocols import Row
@@ -61,9 +63,7 @@ def learned(first: Network, best: Network) -> dict[str, list[str]]:
                 found["definitions"] += [f"{item.label}: {item.definition}" for item in new]
             case Examples():
                 new_examples = [item for item in parameter.value if item not in known]
-                found["examples"] += [
-                    f"{as_json_line(item.input)} => {as_json_line(item.output)}" for item in new_examples
-                ]
+                found["examples"] += [f"{as_json(item.input)} => {as_json(item.output)}" for item in new_examples]
             case Text() if old != parameter:
                 found["instructions"].append(f"{path}: {parameter.value}")
             case Option() | Number() if old != parameter:
@@ -74,7 +74,7 @@ def learned(first: Network, best: Network) -> dict[str, list[str]]:
 
 def next_commands(name: str, out: Path, rows: Sequence[Row]) -> list[str]:
     """Return what one types next: what was learned, and trying it on a row."""
-    inputs = [as_json_line(row.inputs) for row in rows[:50]]
+    inputs = [as_json(row.inputs) for row in rows[:50]]
     example = min(inputs, key=len, default="{}")
     folder = _from_here(out)
     tried = shlex.quote(example) if len(example) <= EXAMPLE_CHARS else "JSON"

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from agentsym.cli import caps, options
-from agentsym.cli.screen import as_json_line, count, emit, number, say, screen, told
+from agentsym.cli.screen import emit, say, screen, told
 from agentsym.errors import AgentsymError, BudgetExceeded, Unavailable, UsageError
+from agentsym.learning.report.wording import count, number
+from agentsym.network.shown import shown
 
 if TYPE_CHECKING:
     from agentsym.cli.agents import Found
@@ -119,8 +121,7 @@ def _run_one(runs: Runs, text: str, as_json: bool) -> int:
     elif "error" not in result:
         width = max(map(len, trajectory.output), default=0)
         for name, value in trajectory.output.items():
-            shown = value if isinstance(value, str) else as_json_line(value)
-            screen().print(f"{name:<{width}}  {shown}", soft_wrap=True)
+            screen().print(f"{name:<{width}}  {shown(value)}", soft_wrap=True)
     if "error" in result:
         say(f"error: {result['error']}", "red")
         return 1

@@ -9,8 +9,10 @@ import typer
 
 from agentsym.cli import options, runs_compare, runs_export, runs_report
 from agentsym.cli.run_names import RunName, run_named
-from agentsym.cli.screen import as_json_line, count, dollars, emit, number, say, screen, short, span
+from agentsym.cli.screen import emit, say, screen
 from agentsym.errors import UsageError
+from agentsym.learning.report.wording import count, dollars, number, short, span
+from agentsym.network.shown import shown
 
 if TYPE_CHECKING:
     from agentsym.learning.course import StepRecord
@@ -128,8 +130,7 @@ def _step(step: StepRecord) -> dict[str, Any]:
                 "kept": step.keeps(at),
                 **({"credit": step.credit[at]} if at in step.credit else {}),
             }
-            for at, update in enumerate(step.proposal.updates)
-            if not update.earlier or step.keeps(at)
+            for at, update in step.updates()
             for edit in update.edits
         ],
         "validated": None if step.validated is None else step.validated.model_dump(mode="json"),
@@ -165,12 +166,7 @@ def _show_step(step: StepRecord) -> None:
     if decision is None:
         console.print(f"{head}nothing proposed", soft_wrap=True)
     else:
-        edits = [
-            (_fate(step, at), edit)
-            for at, update in enumerate(step.proposal.updates)
-            if step.keeps(at) or not update.earlier
-            for edit in update.edits
-        ]
+        edits = [(_fate(step, at), edit) for at, update in step.updates() for edit in update.edits]
         kept, proposed = sum(fate == "+" for fate, _ in edits), count(len(edits), "edit")
         verdict = f"{kept} of {proposed} accepted" if decision.accept else f"{proposed} rejected"
         console.print(
@@ -200,7 +196,7 @@ def _edit(edit: Any) -> str:
     about = getattr(edit, "item", getattr(edit, "value", ""))
     if isinstance(about, dict) and set(about) == {"text"}:
         about = about["text"]
-    said = "" if about == "" else f": {short(about if isinstance(about, str) else as_json_line(about), 100)}"
+    said = "" if about == "" else f": {short(shown(about), 100)}"
     why = f"  ({short(edit.why, 80)})" if edit.why else ""
     return f"{edit.op} {place}{item}{said}{why}"
 

@@ -9,7 +9,9 @@ import typer
 
 from agentsym.cli import options
 from agentsym.cli.run_names import run_named
-from agentsym.cli.screen import as_json_line, count, dollars, emit, interval, number, screen, short, span
+from agentsym.cli.screen import emit, screen
+from agentsym.learning.report.wording import count, dollars, interval, number, short, span
+from agentsym.network.shown import shown
 
 TEXTS = 3  # learned texts that are shown of a parameter and run
 
@@ -83,7 +85,7 @@ def _pair(scores: Mapping[str, Any] | None) -> str:
 
 
 def _value(value: Any) -> str:
-    return "–" if value is None else short(value if isinstance(value, str) else as_json_line(value), 40)
+    return "–" if value is None else short(shown(value), 40)
 
 
 def _rows_said(same: Mapping[str, bool]) -> str:

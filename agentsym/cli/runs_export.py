@@ -10,7 +10,8 @@ import typer
 
 from agentsym.cli import options
 from agentsym.cli.run_names import RunName, run_named
-from agentsym.cli.screen import count, emit
+from agentsym.cli.screen import emit
+from agentsym.learning.report.wording import count
 
 
 class Form(StrEnum):

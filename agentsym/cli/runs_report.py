@@ -9,7 +9,8 @@ import typer
 
 from agentsym.cli import options
 from agentsym.cli.run_names import RunName, run_named
-from agentsym.cli.screen import count, emit, say
+from agentsym.cli.screen import emit, say
+from agentsym.learning.report.wording import count
 
 NAME = "report.html"
 

@@ -18,13 +18,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from agentsym.errors import AgentsymError
-from agentsym.learning.report.wording import count as count
-from agentsym.learning.report.wording import dollars as dollars
-from agentsym.learning.report.wording import interval as interval
-from agentsym.learning.report.wording import number as number
-from agentsym.learning.report.wording import short as short
-from agentsym.learning.report.wording import span as span
-from agentsym.learning.report.wording import spent as spent
 
 PIPE_WIDTH = 120
 
@@ -135,8 +128,3 @@ def told(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the output'}: {error.strerror}", 1
     return f"{type(error).__name__}: {error} (AGENTSYM_DEBUG=1 shows where)", 1
-
-
-def as_json_line(value: Any) -> str:
-    """Write a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, default=str)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentsym.cli import options
-from agentsym.cli.screen import count, screen, short
+from agentsym.cli.screen import screen
+from agentsym.learning.report.wording import count, short
 
 if TYPE_CHECKING:
     from agentsym.network.network import Network

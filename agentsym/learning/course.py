@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from agentsym.learning.gate import mean
-from agentsym.learning.protocols import Decision, Proposal, Trial
+from agentsym.learning.protocols import Decision, Proposal, Trial, Update
 from agentsym.store.events import Event
 
 TOLD_BY = (
@@ -64,6 +64,11 @@ class StepRecord(NamedTuple):
     events: tuple[int, int] = (0, 0)
 
     @property
+    def accepted(self) -> bool:
+        """Whether the gate took it."""
+        return self.decision is not None and self.decision.accept
+
+    @property
     def held(self) -> bool:
         """Whether what it made was kept: by its validation, where there was one, else by the gate."""
         last = self.validated or self.decision
@@ -71,8 +76,12 @@ class StepRecord(NamedTuple):
 
     def keeps(self, at: int) -> bool:
         """Whether an update of the proposal, by its number, is part of what was accepted."""
-        accepted = self.decision is not None and self.decision.accept
-        return accepted and (self.kept is None or at in self.kept)
+        return self.accepted and (self.kept is None or at in self.kept)
+
+    def updates(self) -> list[tuple[int, Update]]:
+        """Return with their numbers the updates that were proposed now or kept, without what was only tried along."""
+        updates = enumerate(self.proposal.updates)
+        return [(at, update) for at, update in updates if not update.earlier or self.keeps(at)]
 
 
 How = Literal["first", "accepted", "reverted", "merged", "setting"]

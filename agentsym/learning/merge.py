@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from agentsym.learning.protocols import Evidence
 from agentsym.network.canonical import Frozen, canonical_json
 from agentsym.network.records import Gradient, Score, Suggestion
+from agentsym.network.shown import cut
 
 
 class MergedItem(Frozen):
@@ -111,7 +112,7 @@ def shorten(text: str, limit: int) -> str:
     mark = f" […{len(text) - limit} characters left out…] "
     room = limit - len(mark)
     if room < 2:
-        return text[: limit - 1] + "…" if limit > 0 else ""
+        return cut(text, limit) if limit > 0 else ""
     tail = room // 3
     return text[: room - tail] + mark + text[len(text) - tail :]
 

@@ -164,7 +164,7 @@ class Run(Generic[N]):
     @property
     def accepted(self) -> int:
         """How many steps made a new version."""
-        return sum(step.decision is not None and step.decision.accept for step in self.steps)
+        return sum(step.accepted for step in self.steps)
 
     def to_frame(self) -> Any:
         """Return the steps as a pandas data frame: scores, decisions, calls; one row a step.

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from agentsym.errors import DataError
 from agentsym.network.fields import Field
+from agentsym.network.shown import cut
 
 Records = Iterator[tuple[int, dict[str, Any]]]
 
@@ -211,8 +212,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 def short(value: Any) -> str:
     """Return a value as it is shown in an error, at most 80 characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:79] + "…"
+    return cut(repr(value), 80)
 
 
 def json_type(value: Any) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 
+from agentsym.network.shown import cut
+
 PLACEHOLDER = "[secret]"
 _SHORTEST = 8  # characters; a shorter value is as likely a word
 _NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_KEY")
@@ -44,7 +46,7 @@ def scrub(text: str) -> str:
 def excerpt(text: str, longest: int = 300) -> str:
     """Return the beginning of a text on one line, scrubbed and at most `longest` characters long."""
     line = " ".join(scrub(text[: 8 * longest]).split())  # scrubbed before it is cut: half a key is a secret too
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return cut(line, longest)
 
 
 def _values() -> list[str]:

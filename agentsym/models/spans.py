@@ -11,11 +11,12 @@ name is left to go by.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from agentsym.network.shown import shown
 
 Kind = Literal["string", "integer", "number"]
 Texts = Mapping[str, str]
@@ -100,10 +101,7 @@ def learn(name: str, kind: Kind, examples: Sequence[tuple[Mapping[str, Any], Any
 
 def as_texts(inputs: Mapping[str, Any]) -> dict[str, str]:
     """Return the inputs as texts: a string as it is, anything else as JSON."""
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        for name, value in inputs.items()
-    }
+    return {name: shown(value) for name, value in inputs.items()}
 
 
 def _hinted(name: str, kind: Kind) -> Iterator[Way]:

@@ -6,7 +6,6 @@ Rules, examples and definitions are compared by their ids, texts line by line.
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from agentsym.network.mermaid import condition
 from agentsym.network.network import Edge, Network
 from agentsym.network.nodes import AgentNode, AnyNode, Tool
 from agentsym.network.parameters import Choices, Code, Definition, Example, Examples, Parameter, Rule, Rules, Text
+from agentsym.network.shown import shown
 
 
 class Change(Frozen):
@@ -206,4 +206,4 @@ def _shown(value: Any) -> str:
         value = value.model_dump(mode="json", exclude_defaults=True)
     elif isinstance(value, tuple) and any(isinstance(item, Frozen) for item in value):
         return "[" + ", ".join(_shown(item) for item in value) + "]"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return shown(value)

@@ -14,6 +14,7 @@ from agentsym.network.canonical import FrozenDict
 from agentsym.network.mermaid import condition
 from agentsym.network.network import END, START, Edge, Network
 from agentsym.network.nodes import AgentNode, AnyNode, PromptNode
+from agentsym.network.shown import cut
 
 CHAR, LINE = 7.4, 34  # width of a letter, height of a box
 GAP_X, GAP_Y, MARGIN = 26, 44, 10
@@ -187,7 +188,7 @@ def _width(node: AnyNode | None, name: str, mark: str) -> float:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return cut(name, LONGEST)
 
 
 def _kind(node: AnyNode | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentsym.cli.screen import count, emit, interval, number, say, spent
+from agentsym.cli.screen import emit, say
+from agentsym.learning.report.wording import count, interval, number, spent
 
 Document = Mapping[str, Any]
 

@@ -13,8 +13,9 @@ import pytest
 import typer
 
 from agentsym import __version__
-from agentsym.cli.screen import dollars, emit, guarded, span
+from agentsym.cli.screen import emit, guarded
 from agentsym.errors import BudgetExceeded, ModelError, UsageError
+from agentsym.learning.report.wording import dollars, span
 from tests.cli.conftest import COMMAND, Call
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
@@ -25,6 +24,7 @@ from agentsym.network.edits import (
 from agentsym.network.network import END, START, Network
 from agentsym.network.nodes import PromptNode
 from agentsym.network.parameters import Choices, Code, Examples, Parameter, Rules, Text
+from agentsym.network.shown import shown
 
 SHOWN = 700  # letters of a text that are shown
 COMPARED = 6000  # letters of a text that are compared word by word
@@ -132,8 +132,8 @@ def _lines(edit: Edit, base: Network | None) -> Iterator[Line]:
                 yield changed(old.value, edit.value)
                 return
             if old is not None:
-                yield _line("-", _written(old.content))
-            yield _line("+", _written(edit.value))
+                yield _line("-", shown(old.content))
+            yield _line("+", shown(edit.value))
         case AddItem():
             yield _line("+", _item(edit.item))
         case DropItem():
@@ -143,7 +143,7 @@ def _lines(edit: Edit, base: Network | None) -> Iterator[Line]:
             yield changed(old_item, _item(edit.item)) if old_item else _line("+", _item(edit.item))
         case AddNode(node=PromptNode() as node):
             yield _line("+", f"reads {', '.join(node.inputs)}, writes {', '.join(field.name for field in node.output)}")
-            yield _line("+", _written(node.parameters["instructions"].content))
+            yield _line("+", shown(node.parameters["instructions"].content))
         case CreateTool():
             for parameter in edit.tool.parameters.values():
                 if isinstance(parameter, Text | Code):
@@ -155,7 +155,7 @@ def _lines(edit: Edit, base: Network | None) -> Iterator[Line]:
         case _:
             details = edit.model_dump(mode="json", exclude={"why", "op"}, exclude_defaults=True)
             if set(details) - {"node", "tool", "source", "target"}:
-                yield _line("+", _written(details))
+                yield _line("+", shown(details))
 
 
 def _of_change(change: Change, *, named: bool) -> Line:
@@ -195,14 +195,10 @@ def _known(parameter: Parameter | None, item_id: str) -> str:
 def _item(item: Any) -> str:
     """Write a rule, a definition or a worked example."""
     if not isinstance(item, Mapping):
-        return _written(item)
+        return shown(item)
     if "input" in item or "output" in item:
-        return f"{_written(item.get('input'))} ⇒ {_written(item.get('output'))}"
-    return str(item.get("text", item.get("definition", ""))) or _written(item)
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        return f"{shown(item.get('input'))} ⇒ {shown(item.get('output'))}"
+    return str(item.get("text", item.get("definition", ""))) or shown(item)
 
 
 def _around(same: str) -> str:

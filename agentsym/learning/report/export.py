@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from agentsym.errors import AgentsymError, UsageError
 from agentsym.learning.course import VersionRecord
 from agentsym.learning.report.reading import fate
 from agentsym.learning.run import Run
+from agentsym.network.shown import as_json
 from agentsym.store.store import Store
 
 Format = Literal["parquet", "jsonl", "csv"]
@@ -112,7 +112,7 @@ def steps(run: Run[Any]) -> Table:
             "rows": step.rows,
             "train": step.score,
             "val": step.val,
-            "accepted": step.decision is not None and step.decision.accept,
+            "accepted": step.accepted,
             "before": None if step.decision is None else step.decision.before,
             "after": None if step.decision is None else step.decision.after,
             "reason": "" if step.decision is None else step.decision.reason,
@@ -175,11 +175,11 @@ def _edits(run: Run[Any]) -> Iterator[dict[str, Any]]:
                 "fate": fate(step, at),
                 "credit": step.credit.get(at),
                 "earlier": update.earlier,
-                "answers": json.dumps(update.groups, ensure_ascii=False),
-                "errors": json.dumps(update.errors, ensure_ascii=False),
+                "answers": as_json(update.groups),
+                "errors": as_json(update.errors),
             }
             for edit in update.edits:
-                yield {**common, "op": edit.op, "why": edit.why, "edit": _json(edit.model_dump(mode="json"))}
+                yield {**common, "op": edit.op, "why": edit.why, "edit": as_json(edit.model_dump(mode="json"))}
             if not update.edits:
                 yield {**common, "op": None, "why": "", "edit": None}
 
@@ -196,8 +196,8 @@ def _trajectories(store: Store, run: Run[Any]) -> Iterator[dict[str, Any]]:
             "score": data.get("score"),
             "status": trajectory.status,
             "error": trajectory.error,
-            "inputs": _json(trajectory.inputs),
-            "output": _json(trajectory.output),
+            "inputs": as_json(trajectory.inputs),
+            "output": as_json(trajectory.output),
             "calls": trajectory.usage.calls,
             "tokens": trajectory.usage.tokens,
             "usd": trajectory.usage.usd,
@@ -205,13 +205,9 @@ def _trajectories(store: Store, run: Run[Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
 def _jsonl(file: Path, rows: Table, columns: Columns) -> None:
     with file.open("w", encoding="utf-8", errors="replace") as out:
-        out.writelines(f"{_json({name: row[name] for name in columns})}\n" for row in rows)
+        out.writelines(f"{as_json({name: row[name] for name in columns})}\n" for row in rows)
 
 
 def _csv(file: Path, rows: Table, columns: Columns) -> None:
@@ -227,7 +223,13 @@ def _parquet(file: Path, rows: Table, columns: Columns) -> None:
 
     types = {int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_(), str: pyarrow.string()}
     schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
-    parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), file)
+    clean = [{name: _encodable(value) for name, value in row.items()} for row in rows]
+    parquet.write_table(pyarrow.Table.from_pylist(clean, schema=schema), file)
+
+
+def _encodable(value: Any) -> Any:
+    """Return a cell without half a pair of code units, which is no character; the other formats replace it, too."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
 def _pyarrow() -> Any:

@@ -8,7 +8,6 @@ from html import escape
 
 # What would end a document (control characters) or turn the order of its letters around.
 _UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_VOID = ("br", "meta", "link", "input")
 
 
 class Html(str):
@@ -26,14 +25,12 @@ def text(value: object) -> Html:
 
 
 def el(name: str, *children: Child, **attributes: str | int | float | bool | None) -> Html:
-    """Return an element. Children are escaped unless they are `Html`; lists are joined, None is nothing.
+    """Return an element; it always has an end.
 
-    In attributes a trailing underscore is dropped, others become hyphens (`class_`, `aria_label`); True stands alone,
+    Children are escaped unless they are `Html`; lists are joined, None is nothing. In attributes a trailing underscore is dropped, others become hyphens (`class_`, `aria_label`); True stands alone,
     None and False are left out.
     """
-    return Html(
-        f"<{name}{''.join(_attributes(attributes))}>{_joined(children)}" + ("" if name in _VOID else f"</{name}>")
-    )
+    return Html(f"<{name}{''.join(_attributes(attributes))}>{_joined(children)}</{name}>")
 
 
 def join(*children: Child) -> Html:

@@ -5,7 +5,6 @@ Everything is a plain value, so the pages that draw it ask the store nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -13,12 +12,14 @@ from agentsym.errors import StoreError
 from agentsym.learning.course import StepRecord
 from agentsym.learning.journal import Gradients
 from agentsym.learning.loss import PERFECT
+from agentsym.learning.memory.history import Bases
 from agentsym.learning.protocols import Update
 from agentsym.learning.report.edits import EditView, view
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.blame import Blames
 from agentsym.network.network import Network
 from agentsym.network.records import LossReport
+from agentsym.network.shown import cut, shown
 from agentsym.store.events import Event
 from agentsym.store.reading import RunInfo
 from agentsym.store.store import Store
@@ -107,10 +108,10 @@ def read_report(store: Store, run_id: str, agent: Network | None = None) -> Repo
 def _steps(store: Store, run: Run[Any]) -> Iterator[StepView]:
     said = {kind: list(_by_step(store, run, kind)) for kind in ("forward", "blame", "backward")}
     told = _told(run.steps)
-    bases = _Versions(store)
+    bases = Bases(store)
     for at, record in enumerate(run.steps):
         if record.step not in told:
-            yield StepView(record, detailed=False, proposed=_proposed(record))
+            yield StepView(record, detailed=False, proposed=len(_told_of(record)))
             continue
         forward, blame, backward = (said[kind][at] for kind in ("forward", "blame", "backward"))
         losses = [LossReport.model_validate(loss) for loss in forward.data["losses"]] if forward else []
@@ -118,12 +119,12 @@ def _steps(store: Store, run: Run[Any]) -> Iterator[StepView]:
         failing = _failing(losses, critiques)
         failures = tuple(_failure(store, run, record, position, losses, critiques) for position in failing[:FAILURES])
         changes = tuple(_changes(record, bases))
-        yield StepView(record, True, len(failing), failures, _proposed(record), changes)
+        yield StepView(record, True, len(failing), failures, len(_told_of(record)), changes)
 
 
 def _told(steps: Sequence[StepRecord]) -> set[int]:
     """Return the numbers of the steps that are told in full."""
-    wanted = sorted(steps, key=lambda step: (step.decision is None or not step.decision.accept, -step.step))
+    wanted = sorted(steps, key=lambda step: (not step.accepted, -step.step))
     return {step.step for step in wanted[:DETAILED]}
 
 
@@ -179,16 +180,16 @@ def _failure(
         inputs = output = ""
     else:
         inputs, output = _fields(trajectory.inputs), trajectory.error or _fields(trajectory.output)
-    said = tuple((node, _cut(text)) for node, text in critiques.get(loss.example_id, ()))
-    return Failure(loss.example_id, loss.score, inputs, output, _cut(wanted), said)
+    said = tuple((node, cut(text, SAID)) for node, text in critiques.get(loss.example_id, ()))
+    return Failure(loss.example_id, loss.score, inputs, output, cut(wanted, SAID), said)
 
 
-def _changes(record: StepRecord, bases: _Versions) -> Iterator[ChangeView]:
+def _changes(record: StepRecord, bases: Bases) -> Iterator[ChangeView]:
     """Yield the changes of a step that are shown: the kept ones first, then those with edits."""
-    updates = [(at, update) for at, update in enumerate(record.proposal.updates) if _is_told(record, at, update)]
-    updates.sort(key=lambda pair: (not record.keeps(pair[0]), not pair[1].edits, pair[0]))
+    updates = sorted(_told_of(record), key=lambda pair: (not record.keeps(pair[0]), not pair[1].edits, pair[0]))
     for at, update in updates[:CHANGES]:
-        base = bases.network(record.base) if any(edit.op != "add_item" for edit in update.edits[:EDITS]) else None
+        compared = record.base and any(edit.op != "add_item" for edit in update.edits[:EDITS])
+        base = bases[record.base].network if compared else None
         yield ChangeView(
             parameter=update.parameter,
             fate=fate(record, at),
@@ -196,17 +197,13 @@ def _changes(record: StepRecord, bases: _Versions) -> Iterator[ChangeView]:
             left_out=max(0, len(update.edits) - EDITS),
             answers=update.groups,
             credit=record.credit.get(at),
-            errors=tuple(map(_cut, update.errors)),
+            errors=tuple(cut(error, SAID) for error in update.errors),
         )
 
 
-def _is_told(record: StepRecord, at: int, update: Update) -> bool:
-    """Whether an update belongs into the story: what was kept or proposed now, not what was only tried along."""
-    return (not update.earlier or record.keeps(at)) and bool(update.edits or update.errors)
-
-
-def _proposed(record: StepRecord) -> int:
-    return sum(_is_told(record, at, update) for at, update in enumerate(record.proposal.updates))
+def _told_of(record: StepRecord) -> list[tuple[int, Update]]:
+    """Return the updates of a step that say anything."""
+    return [(at, update) for at, update in record.updates() if update.edits or update.errors]
 
 
 def fate(record: StepRecord, at: int) -> Fate:
@@ -219,29 +216,6 @@ def fate(record: StepRecord, at: int) -> Fate:
     return "harmful" if at in record.harmful else "rejected"
 
 
-class _Versions:
-    """Versions as networks, without their live code; the last one is kept, since steps in a row share it."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._last: tuple[str, Network] | None = None
-
-    def network(self, version: str) -> Network | None:
-        if not version:
-            return None
-        if self._last is None or self._last[0] != version:
-            self._last = (version, Network.model_validate(self._store.version_content(version)))
-        return self._last[1]
-
-
 def _fields(values: Mapping[str, Any]) -> str:
     """Write fields as lines."""
-    return "\n".join(f"{name}: {_cut(_plain(value))}" for name, value in values.items())
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SAID else text[: SAID - 1] + "…"
+    return "\n".join(f"{name}: {cut(shown(value), SAID)}" for name, value in values.items())

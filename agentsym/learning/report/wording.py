@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agentsym.network.shown import cut
+
 
 def count(amount: float, name: str) -> str:
     """Write a count with its noun: 1 row, 2,000 rows."""
@@ -35,8 +37,7 @@ def span(seconds: float) -> str:
 
 def short(text: str, length: int = 100) -> str:
     """Return a text on one line, cut to a length."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+    return cut(" ".join(text.split()), length)
 
 
 def interval(low: float, high: float) -> str:

@@ -10,7 +10,9 @@ import pytest
 from agentsym.errors import AgentsymError, UsageError
 from agentsym.learning.report.export import COLUMNS, Format, export, tables
 from agentsym.learning.report.reading import Report
+from agentsym.learning.run import Run
 from agentsym.store.store import Store
+from evals.report.long_run import LongRun
 from tests.learning.symbolic.world import TRAIN, WORLD, mind, trainer
 
 
@@ -70,6 +72,14 @@ def test_tables_of_several_runs_go_under_one_another(store: Store, small: Report
         heads = {(tmp_path / folder / f"{name}.csv").read_text("utf-8").splitlines()[0] for folder in runs}
         assert heads == {",".join(columns)}
     assert list(bare.to_frame().columns) == list(COLUMNS["steps"])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_half_a_character_in_a_text_is_replaced(store: Store, tmp_path: Path, form: Format) -> None:
+    run = LongRun(store, 1, ticket="cut \ud83d off").write()
+    files = export(tables(store, Run.read(store, run)), tmp_path, form)
+    (inputs,) = {str(row["inputs"])[:21] for row in _read(files[2])}
+    assert inputs == '{"ticket": "cut ? off'
 
 
 def _cell(value: object) -> str:

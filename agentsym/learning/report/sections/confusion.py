@@ -8,7 +8,7 @@ from agentsym.learning.confusion import Confusion
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
-from agentsym.learning.report.wording import number
+from agentsym.learning.report.wording import count, number
 
 LABELS = 20  # of more labels only the mistakes are listed
 MISTAKES = 8
@@ -67,7 +67,7 @@ def _mistakes(field: str, old: Counts, new: Counts) -> Html:
         (wanted, given or NONE, number(before), number(after)) for wanted, given, after, before in found[:MISTAKES]
     ]
     more = (
-        el("p", f"{len(found) - MISTAKES} rarer kinds of mistake are left out.", class_="quiet")
+        el("p", f"Left out: {count(len(found) - MISTAKES, 'rarer kind')} of mistake.", class_="quiet")
         if len(found) > MISTAKES
         else None
     )

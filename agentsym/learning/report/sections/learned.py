@@ -33,7 +33,7 @@ def _parameters(found: Sequence[EditView]) -> list[Html]:
         room -= len(part.encode())
         if room < 0:
             left = count(len(found) - at, "parameter")
-            return [*parts, el("p", f"{left} more are left out here; agentsym diff shows all.", class_="quiet")]
+            return [*parts, el("p", f"{left} more, left out here; agentsym diff shows all.", class_="quiet")]
         parts.append(part)
     return parts
 
@@ -58,7 +58,7 @@ def _parameter(view: EditView) -> Html:
     hidden = None
     if rest:
         note = (
-            el("p", f"{count(left, 'line')} more are left out here; agentsym diff shows all.", class_="quiet")
+            el("p", f"{count(left, 'line')} more, left out here; agentsym diff shows all.", class_="quiet")
             if left
             else None
         )
@@ -66,7 +66,7 @@ def _parameter(view: EditView) -> Html:
     new, gone = (sum(line.sign == sign for line in view.lines) for sign in "+-")
     counted = ", ".join(f"{number} {word}" for number, word in ((new, "new"), (gone, "gone")) if number)
     head = el("h3", el("code", view.about), el("small", counted) if counted else None)
-    return el("div", head, lines(shown), hidden, class_="change-of")
+    return el("div", head, lines(shown), hidden)
 
 
 def _graphs(first: Network, best: Network) -> Html:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
-from agentsym.learning.report.wording import number
+from agentsym.learning.report.wording import count, number
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
 from agentsym.network.prompt import Prompt
@@ -39,7 +39,7 @@ def _prompt(title: str, text: str | None, longest: int) -> Html:
         return el("p", f"{title}: the node is not there.", class_="quiet")
     left = len(text) - longest
     note = (
-        el("p", f"{number(left)} letters more are left out; agent.yaml holds them.", class_="quiet")
+        el("p", f"{count(left, 'letter')} more, left out here; agent.yaml holds them.", class_="quiet")
         if left > 0
         else None
     )

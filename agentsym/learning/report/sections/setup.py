@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from agentsym.learning.report.markup import Html, el
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
+from agentsym.network.shown import shown
 
 NAMES = ("student", "teacher", "optimizer", "algorithm", "gate", "metric", "sampler", "judge")
 
@@ -16,11 +14,11 @@ def section(report: Report) -> Html:
     """Return one table of everything."""
     config = report.run.config
     rows = [("run", report.info.id), ("begun", f"{report.info.created[:16].replace('T', ' ')} UTC")]
-    rows += [(name, _shown(config[name])) for name in NAMES if config.get(name)]
+    rows += [(name, shown(config[name])) for name in NAMES if config.get(name)]
     origin = config.get("origin") or {}
     rows += [(f"{name} rows", str(origin[name])) for name in ("train", "val", "test", "must_pass") if origin.get(name)]
     rows += [
-        (name.replace("_", " "), _shown(value))
+        (name.replace("_", " "), shown(value))
         for name, value in config.get("settings", {}).items()
         if value is not None
     ]
@@ -28,7 +26,3 @@ def section(report: Report) -> Html:
     return el(
         "details", el("summary", "Models, data and settings"), table(("", ""), rows, label="Setup", class_="names")
     )
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

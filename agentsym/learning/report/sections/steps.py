@@ -34,7 +34,7 @@ def section(report: Report) -> Html:
         note = el(
             "p",
             f"{told} of {len(report.steps)} steps are told in full: accepted ones first, then the latest (at most "
-            f"{DETAILED}). Of the other {rest} only the outcome stands here; agentsym runs show --json has them all.",
+            f"{DETAILED}). Of the other {rest} only the outcome stands here; agentsym runs show --journal has all.",
             class_="quiet",
         )
     return join(note, _groups(report.steps, shown))
@@ -47,7 +47,7 @@ def _groups(views: Sequence[StepView], shown: Sequence[Html]) -> Sequence[Html]:
     found = []
     for start in range(0, len(views), GROUP):
         own = views[start : start + GROUP]
-        accepted = sum(_accepted(view.record) for view in own)
+        accepted = sum(view.record.accepted for view in own)
         title = f"Steps {own[0].record.step + 1} to {own[-1].record.step + 1}: {number(accepted)} accepted"
         last = start + GROUP >= len(views)
         found.append(el("details", el("summary", title), shown[start : start + GROUP], class_="steps", open=last))
@@ -57,7 +57,7 @@ def _groups(views: Sequence[StepView], shown: Sequence[Html]) -> Sequence[Html]:
 def _bodies(steps: tuple[StepView, ...]) -> dict[int, Html]:
     """Return what is told of the steps in full, as far as there is room."""
     room, found = ROOM, {}
-    for view in sorted((view for view in steps if view.detailed), key=lambda view: not _accepted(view.record)):
+    for view in sorted((view for view in steps if view.detailed), key=lambda view: not view.record.accepted):
         body = _body(view)
         room -= len(body.encode())
         if room < 0:
@@ -77,10 +77,6 @@ def _step(view: StepView, body: Html | None) -> Html:
     if body is None:
         return el("div", head, class_=f"step bare {tone}", id=f"step-{record.step + 1}")
     return el("details", el("summary", head), body, class_=f"step {tone}", id=f"step-{record.step + 1}")
-
-
-def _accepted(record: StepRecord) -> bool:
-    return record.decision is not None and record.decision.accept
 
 
 def _outcome(record: StepRecord) -> tuple[str, str]:
@@ -156,5 +152,7 @@ def _change(change: ChangeView) -> Html:
         for edit in change.edits
     ]
     errors = [el("p", f"refused: {error}", class_="why") for error in change.errors]
-    left = el("p", f"{count(change.left_out, 'edit')} more are left out.", class_="quiet") if change.left_out else None
+    left = (
+        el("p", f"{count(change.left_out, 'edit')} more, left out here.", class_="quiet") if change.left_out else None
+    )
     return el("div", head, edits, left, errors, class_=f"proposed {tone}")

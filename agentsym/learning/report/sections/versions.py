@@ -31,9 +31,7 @@ def section(report: Report) -> Html:
     rows = [_row(place, report, front, refused[place.record.hash]) for place in places]
     lanes = 1 + max(place.lane for place in places)
     left = len(versions) - len(places)
-    note = (
-        el("p", f"{count(left, 'version')} of {number(len(versions))} are left out.", class_="quiet") if left else None
-    )
+    note = el("p", f"{count(left, 'version')} of {number(len(versions))} left out.", class_="quiet") if left else None
     drawing = _drawing(places, lanes, run.best.version)
     inset = f"--inset:{lanes * LANE + 10}px"
     tree = el("div", drawing, el("ol", rows), class_="tree", style=inset)
@@ -54,9 +52,9 @@ def _row(place: Place, report: Report, front: set[str], refused: int) -> Html:
     step = "" if record.step is None else f"step {record.step + 1}, "
     said = f"{step}{HOW[record.how]}"
     if refused:
-        said += f"; {count(refused, 'try').replace('trys', 'tries')} refused"
+        said += f"; {count(refused, 'attempt')} refused"
     if place.skipped:
-        said += f"; {place.skipped} versions in between are left out"
+        said += f"; {count(place.skipped, 'version')} in between left out"
     score = el("span", "" if record.val is None else f"{record.val:.3f}", class_="num")
     return el("li", el("code", record.hash[:8]), score, badges, el("span", said, class_="said"))
 
