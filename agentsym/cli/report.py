@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentsym.cli.screen import screen
-from agentsym.learning.report.wording import count, dollars, interval, number, short, span
+from agentsym.learning.report.figures import USED, WORTH, used, worth, worth_changes
+from agentsym.learning.report.wording import count, interval, number, short
 from agentsym.network.shown import as_json
 
 if TYPE_CHECKING:
@@ -133,52 +134,26 @@ def scores_table(document: Mapping[str, Any]) -> Any:
         table.add_row(name, f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}")
     before, after = chars["before"], chars["after"]
     table.add_row("prompt, characters", number(before), number(after), f"{after - before:+,d}")
-    for name, before, after, change in _worths(document["worth"]):
-        table.add_row(name, before, after, change)
+    if (worths := document["worth"]) is not None:
+        for row in worth_changes(worths["before"], worths["after"]):
+            table.add_row(*row)
     return table
 
 
 def front_table(document: Mapping[str, Any]) -> Any:
     """Return the table of the versions that no other one beats in score, cost and time."""
-    table = _table("version", "score", "tokens a run", "cost of 1,000 runs", "seconds a run", title="the Pareto front")
+    table = _table("version", "score", *WORTH, title="the Pareto front")
     for found in document["front"]:
         mark = " (taken)" if found["version"] == document["best"] else ""
-        usd = None if found["usd"] is None else 1000 * found["usd"]
-        used = (f"{found['tokens']:,.0f}", dollars(usd), f"{found['seconds']:.2f}")
-        table.add_row(found["version"][:12] + mark, f"{found['score']:.3f}", *used)
+        table.add_row(found["version"][:12] + mark, f"{found['score']:.3f}", *worth(found))
     return table
-
-
-def _worths(worth: Mapping[str, Any] | None) -> list[tuple[str, str, str, str]]:
-    """Return what a run costs before and after, as rows of a table; nothing where models are free."""
-    if worth is None or not (worth["before"]["tokens"] or worth["after"]["tokens"]):
-        return []
-    before, after = worth["before"], worth["after"]
-    rows = [("tokens a run", f"{before['tokens']:,.0f}", f"{after['tokens']:,.0f}", _share(before, after, "tokens"))]
-    if before["usd"] or after["usd"]:
-        usd = [None if side["usd"] is None else 1000 * side["usd"] for side in (before, after)]
-        rows.append(("cost of 1,000 runs", dollars(usd[0]), dollars(usd[1]), _share(before, after, "usd")))
-    return rows
-
-
-def _share(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
-    """Say by how many per cent something has changed."""
-    old, new = before[name], after[name]
-    return f"{100 * (new / old - 1):+.0f} %" if old and new is not None else ""
 
 
 def usage_table(usage: Mapping[str, Any]) -> Any:
     """Return the table of calls, tokens and cost by phase."""
-    table = _table("phase", "calls", "cached", "tokens", "cost", "model time")
-    for name, used in [*usage["by_phase"].items(), ("in all", usage["total"])]:
-        table.add_row(
-            name,
-            number(used["calls"]),
-            number(used["cached"]),
-            number(used["tokens"]),
-            dollars(used["usd"]),
-            span(used["seconds"]),
-        )
+    table = _table("phase", *USED)
+    for name, part in [*usage["by_phase"].items(), ("in all", usage["total"])]:
+        table.add_row(name, *used(part))
     return table
 
 

@@ -11,7 +11,8 @@ from agentsym.cli import options, runs_compare, runs_export, runs_report
 from agentsym.cli.run_names import RunName, run_named
 from agentsym.cli.screen import emit, say, screen
 from agentsym.errors import UsageError
-from agentsym.learning.report.wording import count, dollars, number, short, span
+from agentsym.learning.report.figures import USED, used
+from agentsym.learning.report.wording import count, dollars, number, short
 from agentsym.network.shown import shown
 
 if TYPE_CHECKING:
@@ -210,12 +211,9 @@ def _calls(entries: Sequence[dict[str, Any]]) -> Any:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("phase")
     table.add_column("node", overflow="fold")
-    for column in ("calls", "cached", "tokens", "cost", "model time"):
+    for column in USED:
         table.add_column(column, justify="right")
     total = {**Ledger.from_json(entries).total().model_dump(), "phase": "in all", "node": ""}
     for entry in (*entries, total):
-        tokens = entry["prompt_tokens"] + entry["completion_tokens"]
-        about = "~" * entry.get("estimated", False)  # not counted by the server, or of answers that were lost
-        used = (number(entry["calls"]), number(entry["cached"]), about + number(tokens), about + dollars(entry["usd"]))
-        table.add_row(entry["phase"], entry["node"] or "–", *used, span(entry["seconds"]))
+        table.add_row(entry["phase"], entry["node"] or "–", *used(entry))
     return table

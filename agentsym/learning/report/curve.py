@@ -1,4 +1,7 @@
-"""The scores of a run over its model calls, as an SVG chart: validation, what was tried, and batches of train."""
+"""The scores of a run over its model calls, as an SVG chart: validation, what was tried, and batches of train.
+
+The chart brings its style along; its colours are those of the page or notebook that it stands in.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,17 @@ from agentsym.learning.report.wording import number
 WIDTH, HEIGHT = 720, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
 MOST = 400  # points of a line
+_STYLE = """
+.agentsym-chart{display:block;width:100%;height:auto;font-size:12px}
+.agentsym-chart text{fill:var(--soft)}
+.agentsym-chart .grid{stroke:var(--line)}
+.agentsym-chart .best{fill:none;stroke:var(--mark);stroke-width:2.5;stroke-linejoin:round}
+.agentsym-chart .train{fill:none;stroke:var(--soft);stroke-opacity:.4;stroke-width:1.2}
+.agentsym-chart .trained{fill:var(--soft)}
+.agentsym-chart .dot{fill:var(--mark);stroke:var(--paper);stroke-width:1.5}
+.agentsym-chart .dot.no{fill:var(--paper);stroke:var(--minus);stroke-width:1.6}
+@media (max-width:600px){.agentsym-chart{font-size:22px}.agentsym-chart .unit{display:none}}
+"""
 
 
 class Scale(NamedTuple):
@@ -57,11 +71,12 @@ def curve(course: Course) -> Html | None:
     said = _said(best or train, "validation" if best else "train")
     return el(
         "svg",
+        el("style", Html(_STYLE)),
         _grid(scale),
         el("path", d=_line(train, scale), class_="train") if len(train) > 1 else _dots(train, scale),
         el("path", d=_stairs(best, scale), class_="best") if best else None,
         dots,
-        class_="chart",
+        class_="agentsym-chart",
         role="img",
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         aria_label=f"Score over model calls: {said}",

@@ -27,8 +27,8 @@ def text(value: object) -> Html:
 def el(name: str, *children: Child, **attributes: str | int | float | bool | None) -> Html:
     """Return an element; it always has an end.
 
-    Children are escaped unless they are `Html`; lists are joined, None is nothing. In attributes a trailing underscore is dropped, others become hyphens (`class_`, `aria_label`); True stands alone,
-    None and False are left out.
+    Children are escaped unless they are `Html`; lists are joined, None is nothing. In attributes a trailing underscore
+    is dropped, others become hyphens (`class_`, `aria_label`); True stands alone, None and False are left out.
     """
     return Html(f"<{name}{''.join(_attributes(attributes))}>{_joined(children)}</{name}>")
 

@@ -16,17 +16,10 @@ from agentsym.network.diff import diff
 
 PARAMETERS, LINES = 6, 5  # what is shown of what was learned
 _STYLE = """
-.agentsym-run{max-width:720px;--mark:#12877e;--plus:#2f8f57;--minus:#c2564b}
+.agentsym-run{max-width:720px;--mark:#12877e;--plus:#2f8f57;--minus:#c2564b;--paper:transparent;
+--soft:color-mix(in srgb,currentColor 70%,transparent);--line:color-mix(in srgb,currentColor 15%,transparent)}
 .agentsym-run p{margin:.2em 0}
 .agentsym-run small{opacity:.75}
-.agentsym-run .chart{width:100%;height:auto;font-size:12px}
-.agentsym-run .chart text{fill:currentColor;fill-opacity:.7}
-.agentsym-run .chart .grid{stroke:currentColor;stroke-opacity:.15}
-.agentsym-run .chart .best{fill:none;stroke:var(--mark);stroke-width:2.5}
-.agentsym-run .chart .train{fill:none;stroke:currentColor;stroke-opacity:.4}
-.agentsym-run .chart .trained{fill:currentColor}
-.agentsym-run .chart .dot{fill:var(--mark)}
-.agentsym-run .chart .dot.no{fill:none;stroke:var(--minus);stroke-width:1.6}
 .agentsym-run .unseen{display:none}
 .agentsym-run ol{list-style:none;margin:0 0 .5em;padding:0}
 .agentsym-run li{padding:1px 0 1px 1.4em;text-indent:-1.1em;white-space:pre-wrap}

@@ -35,6 +35,11 @@ def span(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def rows_named(name: str) -> str:
+    """Return what people call a set of rows."""
+    return "validation" if name == "val" else name
+
+
 def short(text: str, length: int = 100) -> str:
     """Return a text on one line, cut to a length."""
     return cut(" ".join(text.split()), length)

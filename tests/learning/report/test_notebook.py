@@ -12,7 +12,7 @@ def test_a_run_that_was_trained_and_one_that_was_read_look_alike(store: Store) -
     run = trainer(store, WORLD, TRAIN, val=VAL).fit()
     shown = run._repr_html_()
     assert shown == Run.read(store, run.id)._repr_html_()
-    assert "0.250 → 1.000" in shown and 'class="chart"' in shown and mind("a") in shown
+    assert "0.250 → 1.000" in shown and 'class="agentsym-chart"' in shown and mind("a") in shown
     assert f"{run.ledger.total().calls} calls" in shown
 
 

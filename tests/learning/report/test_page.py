@@ -148,7 +148,7 @@ def test_a_phone_scrolls_down_only(browser: Any, file: Path, javascript: bool) -
     shown = Shown(browser, file, width=PHONE, java_script_enabled=javascript)
     if javascript:
         assert shown.overflow() == 0
-    assert shown.page.is_visible("#after") and shown.page.is_visible("#scores .chart")
+    assert shown.page.is_visible("#after") and shown.page.is_visible("#scores .agentsym-chart")
     assert shown.page.is_visible("#theme") is javascript
 
 

@@ -8,7 +8,7 @@ from agentsym.learning.confusion import Confusion
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
-from agentsym.learning.report.wording import count, number
+from agentsym.learning.report.wording import count, number, rows_named
 
 LABELS = 20  # of more labels only the mistakes are listed
 MISTAKES = 8
@@ -22,10 +22,10 @@ def section(report: Report) -> Html | None:
     tested = report.run.tested
     if tested is None or not tested.confusion_after:
         return None
-    name = "validation" if tested.rows == "val" else tested.rows
     intro = el(
         "p",
-        f"Of the {name} rows of the final comparison. Rows name what was wanted, columns what was answered.",
+        f"Of the {rows_named(tested.rows)} rows of the final comparison. Rows name what was wanted, columns what was "
+        "answered.",
         class_="quiet",
     )
     return join(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agentsym.learning.objectives import front
+from agentsym.learning.report.figures import WORTH, worth
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
-from agentsym.learning.report.wording import dollars, number
 
 
 def section(report: Report) -> Html | None:
@@ -20,9 +20,7 @@ def section(report: Report) -> Html | None:
         name = join(
             el("code", version[:8]), el("b", "taken", class_="badge best") if version == run.best.version else None
         )
-        usd = None if found.usd is None else 1000 * found.usd
-        rows.append((name, f"{found.score:.3f}", number(found.tokens), dollars(usd), f"{found.seconds:.2f}"))
-    head = ("version", "score", "tokens a run", "cost of 1,000 runs", "seconds a run")
+        rows.append((name, f"{found.score:.3f}", *worth(found.model_dump())))
     offers = [
         el(
             "li",
@@ -35,4 +33,4 @@ def section(report: Report) -> Html | None:
     ]
     tried = join(el("h3", "Settings that were tried"), el("ul", offers, class_="plain")) if offers else None
     intro = el("p", "No other version beats one of these in score, cost and time at once.", class_="quiet")
-    return join(intro, table(head, rows, label="The front of score, cost and time"), tried)
+    return join(intro, table(("version", "score", *WORTH), rows, label="The front of score, cost and time"), tried)

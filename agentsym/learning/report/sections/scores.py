@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from agentsym.learning.gate import mean
 from agentsym.learning.report.curve import curve
+from agentsym.learning.report.figures import worth_changes
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
 from agentsym.learning.report.tables import table
-from agentsym.learning.report.wording import dollars, number
-from agentsym.learning.run import Tested
+from agentsym.learning.report.wording import rows_named
 
 
 def section(report: Report) -> Html:
@@ -39,8 +39,7 @@ def _metrics(report: Report) -> Html | None:
     run = report.run
     rows: list[tuple[str, float, float]] = []
     if run.tested is not None:
-        name = "validation" if run.tested.rows == "val" else run.tested.rows
-        rows.append((f"score on {name}", mean(run.tested.before), mean(run.tested.after)))
+        rows.append((f"score on {rows_named(run.tested.rows)}", mean(run.tested.before), mean(run.tested.after)))
         if len(run.tested.metrics_after) > 1:
             was = run.tested.metrics_before
             rows += [(key, was.get(key, 0.0), value) for key, value in run.tested.metrics_after.items()]
@@ -49,19 +48,6 @@ def _metrics(report: Report) -> Html | None:
     if not rows:
         return None
     cells = [(name, f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}") for name, before, after in rows]
-    if run.tested is not None:
-        cells += _worth(run.tested)
+    if run.tested is not None and run.tested.worth_before is not None and run.tested.worth_after is not None:
+        cells += worth_changes(run.tested.worth_before.model_dump(), run.tested.worth_after.model_dump())
     return table(("", "before", "after", "change"), cells, label="Scores before and after")
-
-
-def _worth(tested: Tested) -> list[tuple[str, str, str, str]]:
-    """Return what a run of the agent costs, before and after, where its models are not free."""
-    before, after = tested.worth_before, tested.worth_after
-    if before is None or after is None or not (before.tokens or after.tokens):
-        return []
-    more = f"{100 * (after.tokens / before.tokens - 1):+.0f} %" if before.tokens else ""
-    rows = [("tokens a run", number(before.tokens), number(after.tokens), more)]
-    if before.usd and after.usd:
-        more = f"{100 * (after.usd / before.usd - 1):+.0f} %"
-        rows.append(("cost of 1,000 runs", dollars(1000 * before.usd), dollars(1000 * after.usd), more))
-    return rows

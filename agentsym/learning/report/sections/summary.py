@@ -6,7 +6,7 @@ from agentsym.learning.gate import mean
 from agentsym.learning.report.findings import findings, verdict
 from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.reading import Report
-from agentsym.learning.report.wording import count, dollars, interval, number, span
+from agentsym.learning.report.wording import count, dollars, interval, number, rows_named, span
 from agentsym.learning.run import prompt_chars
 
 
@@ -21,7 +21,7 @@ def _headline(report: Report) -> Html:
     scores: Html | None = None
     if tested is not None:
         before, after, gain = mean(tested.before), mean(tested.after), tested.gain
-        of = count(len(tested.after), _rows(tested.rows))
+        of = count(len(tested.after), f"{rows_named(tested.rows)} row")
         scores = _scores(before, after, f"{gain.mean:+.3f} on {of}, 95 % interval {interval(gain.low, gain.high)}")
     elif val is not None:
         scores = _scores(*val, f"{val[1] - val[0]:+.3f} on validation, without a final comparison")
@@ -46,10 +46,6 @@ def _scores(before: float, after: float, change: str) -> Html:
         el("span", change, class_="change", id="change"),
         class_="scores",
     )
-
-
-def _rows(name: str) -> str:
-    return f"{'validation' if name == 'val' else name} row"
 
 
 def _tiles(report: Report) -> Html:
