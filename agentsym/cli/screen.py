@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -38,6 +39,9 @@ def aside() -> Console:
 
 def _console(stream: TextIO, width: int | None = None) -> Console:
     from rich.console import Console
+
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # what it cannot show is escaped
 
     class Quiet(Console):
         def on_broken_pipe(self) -> None:

@@ -130,7 +130,8 @@ def _save(run: Run[Any], out: Path, document: dict[str, Any]) -> None:
         run.save(out)
         with Store.open() as store:
             (out / NAME).write_text(page(read_report(store, run.id, run.first)), "utf-8")
-        (out / "report.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        (out / "report.json").write_text(f"{text}\n", "utf-8", errors="backslashreplace")  # half a character is escaped
     except OSError as error:
         raise AgentsymError(
             f"{out}: the best agent cannot be saved there ({error.strerror or error}); "

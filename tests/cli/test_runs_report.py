@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, rows, write_rows
 
 
 def test_optimize_leaves_a_report_beside_the_agent_and_names_it(call: Call, place: Path) -> None:
@@ -13,6 +13,21 @@ def test_optimize_leaves_a_report_beside_the_agent_and_names_it(call: Call, plac
     assert "report: better/report.html" in done.out.splitlines()
     text = (place / "better" / "report.html").read_text("utf-8")
     assert text.startswith("<!doctype html>") and "<h1>things</h1>" in text
+
+
+def test_half_a_character_in_a_row_ends_nothing(execute: Call, place: Path) -> None:
+    """It cannot be written as UTF-8: files and screen show its escape."""
+    files = []
+    for name, sentence in (("train", 0), ("test", 3)):
+        halved = [{**row, "text": f"{row['text']} \ud83d"} for row in rows(sentence)]
+        files += [f"--{name}", str(write_rows(place / f"{name}.jsonl", halved))]
+    done = execute("optimize", "things", *files, "--steps", "1", "--out", "better")
+    assert done.code == 0 and "\\ud83d" in done.out.splitlines()[-1]
+    document = json.loads((place / "better" / "report.json").read_text("utf-8"))
+    assert "\ud83d" in document["next"][-1]
+    assert "\ufffd" in (place / "better" / "report.html").read_text("utf-8")
+    for form in ("jsonl", "csv", "parquet"):
+        assert execute("runs", "export", "--out", form, "--format", form).code == 0
 
 
 def test_the_document_names_the_report(call: Call, place: Path) -> None:

@@ -18,6 +18,7 @@ from agentsym.learning.teacher.contrast import Contrast, Kind, Limits, Record
 from agentsym.models.lexical import Grams, Reading
 from agentsym.models.protocol import Phase
 from agentsym.models.spans import as_texts
+from agentsym.network.canonical import canonical_json
 from agentsym.network.edits import AddItem, Edit, ReplaceItem
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, PromptNode
@@ -111,7 +112,7 @@ class ContrastiveTeacher:
             writer = Contrast(_limits(node, field.name), grams=self._grams)
             for found in writer.propose(kind, _reading(node, field.name, labels), records):
                 edit = _as_edit(task.parameter, found, answers)
-                edits[edit.model_dump_json(exclude={"why"})] = edit
+                edits[canonical_json(edit.model_dump(mode="json", exclude={"why"}))] = edit
         return list(edits.values())
 
 
