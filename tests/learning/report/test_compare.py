@@ -1,8 +1,10 @@
 """Two runs side by side: what differs in settings, rows, scores, costs and what was learned."""
 
+from agentsym import Agent, Choice, Choices, PromptNode
 from agentsym.learning.gate import mean
-from agentsym.learning.report.compare import compare
+from agentsym.learning.report.compare import compare, sizes
 from agentsym.learning.statistics import paired_bootstrap
+from agentsym.network.edits import ReplaceItem
 from agentsym.store.store import Store
 from tests.learning.symbolic.world import TRAIN, VAL, WORLD, Tracing, mind, rows, trainer
 
@@ -47,3 +49,12 @@ def test_other_test_rows_are_not_compared_but_common_validation_rows_are(store: 
 def test_runs_without_rows_in_common_have_no_interval(store: Store) -> None:
     a, b = (trainer(store, WORLD, TRAIN, val=val).fit() for val in ((), VAL))
     assert compare(a, b)["paired"] is None
+
+
+def test_of_choices_those_count_that_say_what_they_mean() -> None:
+    node = PromptNode("sort", "Sort.", inputs=["text"], output={"kind": Choice(["a", "b"])})
+    agent = Agent("things", [node])
+    (path,) = (path for path, parameter in agent.parameters().items() if isinstance(parameter, Choices))
+    assert sizes(agent)[path] == 0 and sizes(agent)["sort/instructions"] == len("Sort.")
+    defined = agent.apply([ReplaceItem(path=path, id="a", item="the first one")])
+    assert sizes(defined)[path] == 1
