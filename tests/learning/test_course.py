@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsym.learning.course import TOLD_BY, read_course
+from agentsym.learning.course import TOLD_BY, StepRecord, read_course
+from agentsym.learning.protocols import Decision, Proposal, Update
 from agentsym.learning.run import Run
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.network.edits import AddItem
@@ -80,3 +81,14 @@ def test_a_run_that_was_killed_has_the_course_until_then(tmp_path: Path, life: i
         run = Run.read(store, store.run("last").id)
     assert run.status == "running"
     assert len(run.course.points) == (len(run.steps) + 1 if run.reached else 0)
+
+
+def test_a_step_tells_what_was_proposed_now_or_kept_and_its_validation_has_the_last_word() -> None:
+    yes, no = (Decision(accept=accept, reason="", before=0.0, after=1.0) for accept in (True, False))
+    new, kept, tried = (Update(parameter=name, status="committed", earlier=name != "a") for name in "abc")
+    step = StepRecord(0, 1, 0.0, Proposal(updates=(new, kept, tried)), decision=yes, kept=(1,))
+    assert [at for at, _ in step.updates()] == [0, 1]
+    assert [at for at, _ in step._replace(decision=no).updates()] == [0]
+    assert step.accepted and step.held
+    assert not step._replace(validated=no).held and step._replace(validated=no).accepted
+    assert not step._replace(decision=None).accepted

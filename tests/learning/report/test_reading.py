@@ -94,3 +94,21 @@ def test_a_gain_on_validation_is_no_proof(small: Report) -> None:
     for kind, said in (("test", "It helped"), ("val", "only test rows can tell")):
         run.tested = run.tested.model_copy(update={**clear, "rows": kind})
         assert said in verdict(run)
+
+
+def test_failures_that_were_criticised_come_first(long: tuple[Store, Report]) -> None:
+    for step in long[1].steps:
+        said = [bool(failure.critiques) for failure in step.failures]
+        assert said == sorted(said, reverse=True)
+    assert any(failure.critiques for failure in long[1].steps[-1].failures)
+
+
+def test_each_step_has_its_own_failures_and_its_kept_changes_first(long: tuple[Store, Report]) -> None:
+    told = [step for step in long[1].steps if step.detailed]
+    for step in told:
+        assert all(failure.row.startswith(f"t{step.record.step}-") for failure in step.failures)
+        fates = [change.fate == "accepted" for change in step.changes]
+        assert fates == sorted(fates, reverse=True)
+        rows = {row for change in step.changes for row in change.answers}
+        assert all(row.startswith(f"t{step.record.step}-") for row in rows)
+    assert sum(len(step.failures) for step in told) > DETAILED
