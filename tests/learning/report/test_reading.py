@@ -96,13 +96,6 @@ def test_a_gain_on_validation_is_no_proof(small: Report) -> None:
         assert said in verdict(run)
 
 
-def test_failures_that_were_criticised_come_first(long: tuple[Store, Report]) -> None:
-    for step in long[1].steps:
-        said = [bool(failure.critiques) for failure in step.failures]
-        assert said == sorted(said, reverse=True)
-    assert any(failure.critiques for failure in long[1].steps[-1].failures)
-
-
 def test_each_step_has_its_own_failures_and_its_kept_changes_first(long: tuple[Store, Report]) -> None:
     told = [step for step in long[1].steps if step.detailed]
     for step in told:
