@@ -113,10 +113,7 @@ def train(
             **caps,
         )
         door = trainer.parts.door
-        door.cache = ResponseCache(folder / "cache.db")  # not the user's
         if budget is not None:
             door.budget = trainer.budget = budget
-        try:
+        with ResponseCache(folder / "cache.db") as door.cache:  # not the user's
             return trainer.fit()
-        finally:
-            door.cache.close()

@@ -20,6 +20,7 @@ from typing import Any
 
 from agentsym.learning.statistics import paired_bootstrap
 from evals.memory.experiment import WAYS, figures, measure
+from evals.peers.__main__ import numbers
 
 BASE = "without"
 _PAIRED = ("calls", "tokens")
@@ -63,16 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m evals.memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=_numbers, default=(0, 1, 2), help="of the tasks and their order (0,1,2)")
+    parser.add_argument("--seeds", type=numbers, default=(0, 1, 2), help="of the tasks and their order (0,1,2)")
     parser.add_argument("--runs", type=int, default=10, help="tasks in a row (default 10)")
     parser.add_argument("--before", type=int, default=5, help="runs that fill the store first (default 5)")
     parser.add_argument("--ways", type=_ways, default=WAYS, help=f"some of {','.join(WAYS)} (all)")
     parser.add_argument("--json", action="store_true", help="flat rows as JSON instead of a table")
     return parser
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
 
 
 def _ways(text: str) -> tuple[str, ...]:

@@ -114,6 +114,7 @@ def _learn(folder: Path, way: Part, seed: int) -> Run[Agent]:
             metric=mails.metric,
             student=way.begins,
             teacher=TEACHER,
+            cache=False,
             store=store,
             seed=seed,
             prefer=way.prefer,
@@ -121,12 +122,8 @@ def _learn(folder: Path, way: Part, seed: int) -> Run[Agent]:
             steps=40,
             patience=None,
         )
-        door = trainer.parts.door
-        door.cache = ResponseCache(folder / "cache.db")  # not the user's
-        try:
+        with ResponseCache(folder / "cache.db") as trainer.parts.door.cache:  # not the user's
             return trainer.fit()
-        finally:
-            door.cache.close()
 
 
 def _everywhere(agent: Agent, model: str) -> Agent:

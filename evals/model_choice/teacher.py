@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from evals.model_choice.mails import right_order
-from evals.openai_server.several import each
 from evals.peers.forms import Schema, asks_for, fill
 from evals.repair.critic import Finding, criticism
 from evals.repair.edits import new_rule
@@ -37,15 +36,11 @@ def answer(schema: Schema, text: str, draw: str = "") -> Any:
         text: all that the request says.
         draw: tells apart independent answers to the same request.
     """
+    shown = failures(text)
     if asks_for(schema, "op"):
-        edits = _advice(schema, text, failures(text), draw)
+        edits = _advice(schema, text, shown, draw)
         return {"analysis": "The failures have a cause in common.", "edits": edits}
-
-    def criticised(form: Schema, request: str) -> Any:
-        shown = failures(request)
-        return fill(form, criticism(_fault(shown[0]) if shown else None, form, request))
-
-    return each(schema, text, criticised)
+    return fill(schema, criticism(_fault(shown[0]) if shown else None, schema, text))
 
 
 def _advice(schema: Schema, text: str, shown: list[Failure], draw: str) -> list[dict[str, Any]]:

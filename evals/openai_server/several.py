@@ -1,4 +1,4 @@
-"""A request about several runs, taken apart: the teacher's doubles answer it as one request about each.
+"""A request about several runs, taken apart: a brain asks its teacher's double about each of them.
 
 What is common to all runs stands before the first of them, under headings `# Run N`.
 """
@@ -32,8 +32,3 @@ def each(schema: Schema, text: str, answer: Callable[[Schema, str], Any]) -> Any
 
 def _resolved(schema: Schema, part: Schema) -> Schema:
     return schema["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
-
-
-def parts(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return an answer's parts: those about each run, or itself."""
-    return list(answer.get("runs", [answer]))

@@ -16,6 +16,7 @@ from typing import Any
 
 from evals.openai_server.protocol import CHARS_PER_TOKEN
 from evals.openai_server.reader import schema_of
+from evals.openai_server.several import each
 from evals.peers import critic, editor, student, teacher
 from evals.peers.forms import Given, fill
 from evals.peers.reading import contents, shown, target
@@ -64,7 +65,8 @@ class Brain:
         if role == "student":
             answer = self._student(body, schema, text)
         elif schema is not None:
-            answer = json.dumps(teacher.answer(role, schema, text, self.world), ensure_ascii=False)
+            filled = each(schema, text, lambda form, request: teacher.answer(role, form, request, self.world))
+            answer = json.dumps(filled, ensure_ascii=False)
         elif role == "optimizer":
             answer = self._optimizer(text)
         else:

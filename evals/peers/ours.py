@@ -72,12 +72,8 @@ async def learn(assignment: Assignment, folder: Path) -> Run[Agent]:
             comments="metric",
             repeats=options.get("repeats", REPEATS if task.mode == "noisy" else 1),
         )
-        door = trainer.parts.door
-        door.cache = ResponseCache(folder / "cache.db")  # not the user's
-        try:
+        with ResponseCache(folder / "cache.db") as trainer.parts.door.cache:  # not the user's
             return await trainer.afit()
-        finally:
-            door.cache.close()
 
 
 async def score(url: str, task: Task, best: Network, tickets: Sequence[Ticket] | None = None) -> float:

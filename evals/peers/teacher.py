@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evals.openai_server.several import each
 from evals.peers.critic import Finding, findings, said
 from evals.peers.editor import Change, changes, rewritten
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
@@ -45,7 +44,7 @@ def answer(role: str, schema: Schema, text: str, world: World) -> Any:
         ValueError: the request shows no prompt to edit.
     """
     say = {"loss": _judged, "backward": _criticised, "optimizer": _edited}[role]
-    return each(schema, text, lambda form, request: fill(form, say(form, request, world)))
+    return fill(schema, say(schema, text, world))
 
 
 def _judged(schema: Schema, text: str, world: World) -> Given:

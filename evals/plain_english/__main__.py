@@ -18,6 +18,7 @@ from agentsym.errors import UsageError
 from agentsym.learning.parts import OPTIMIZERS
 from agentsym.learning.settings import Settings
 from agentsym.learning.symbolic.recipe import RECIPES, Recipe
+from evals.peers.__main__ import numbers
 from evals.plain_english.ours import learn
 
 GOAL = 0.9  # on problems, people and wordings that were never shown
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seeds", type=_numbers, default=(0, 1, 2, 3, 4), help="of data and trainer (0,1,2,3,4)")
+    parser.add_argument("--seeds", type=numbers, default=(0, 1, 2, 3, 4), help="of data and trainer (0,1,2,3,4)")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="symbolic", help="who learns (default symbolic)")
     parser.add_argument("--steps", type=int, default=40, help="most steps (default 40)")
     parser.add_argument("--batch", type=int, help="rows a step (default: the optimizer's own)")
@@ -67,10 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--comments", choices=_COMMENTS, help="who comments on a failing run (default teacher)")
     parser.add_argument("--json", action="store_true", help="flat rows as JSON instead of a table")
     return parser
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:

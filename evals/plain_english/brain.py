@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evals.openai_server.reader import schema_of
+from evals.openai_server.several import each
 from evals.peers.forms import Given, fill
 from evals.peers.reading import contents
 from evals.plain_english.student import answer
@@ -31,7 +32,7 @@ def brain(body: Mapping[str, Any]) -> str:
         return json.dumps(fill(schema, Given(said, values)), ensure_ascii=False)
     if schema is None:
         raise ValueError("the teacher fills forms, and this request asks for none")
-    return teacher(schema, "\n".join(contents(body)))
+    return json.dumps(each(schema, "\n".join(contents(body)), teacher), ensure_ascii=False)
 
 
 def _typed(said: str, schema: Mapping[str, Any]) -> str | int:

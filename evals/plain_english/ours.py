@@ -117,12 +117,8 @@ async def trained(
             seed=seed,
             **settings,
         )
-        door = trainer.parts.door
-        door.cache = ResponseCache(folder / "cache.db")  # not the user's
-        try:
+        with ResponseCache(folder / "cache.db") as trainer.parts.door.cache:  # not the user's
             return await trainer.afit()
-        finally:
-            door.cache.close()
 
 
 async def score(url: str, network: Agent, data: Sequence[Mapping[str, Any]]) -> float:

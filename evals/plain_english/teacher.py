@@ -5,11 +5,10 @@ Which of the two is asked is seen from the form: one with operations wants edits
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
-from evals.openai_server.several import each
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
 from evals.plain_english.critic import Finding, finding
 from evals.plain_english.editor import Edit, edits
@@ -28,15 +27,15 @@ _OPS: Mapping[str, tuple[str, ...]] = {
 _NOTHING = "Nothing is wrong, as far as can be seen."
 
 
-def teacher(schema: Schema, text: str) -> str:
-    """Answer one request of the teacher with a filled form, as JSON.
+def teacher(schema: Schema, text: str) -> Any:
+    """Answer one request of the teacher with a filled form.
 
     Args:
         schema: the form.
         text: all that the request says.
     """
     say = _edited if asks_for(schema, "op") else _judged
-    return json.dumps(each(schema, text, lambda form, request: fill(form, say(form, request))), ensure_ascii=False)
+    return fill(schema, say(schema, text))
 
 
 def _judged(schema: Schema, text: str) -> Given:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evals.openai_server.reader import schema_of
+from evals.openai_server.several import each
 
 Teach = Callable[[Mapping[str, Any], str, str], Any]
 Learn = Callable[[Sequence[Mapping[str, Any]], Sequence[str]], Mapping[str, Any]]
@@ -21,7 +22,8 @@ class Brain:
 
     Args:
         students: model → messages and the fields of the answer → the answer; every other model is the teacher.
-        teacher: form, the request's text and the draw → what fills the form.
+        teacher: form, the request's text and the draw → what fills the form; of a request about several runs it gets a
+            request about each.
     """
 
     def __init__(self, students: Mapping[str, Learn], teacher: Teach) -> None:
@@ -41,6 +43,7 @@ class Brain:
             answer: Any = student(messages, list(schema["properties"]))
         else:
             text = "\n".join(str(message["content"]) for message in messages)
-            answer = self._teacher(schema, text, f"{self._asked[text]}")
+            draw = f"{self._asked[text]}"
             self._asked[text] += 1
+            answer = each(schema, text, lambda form, request: self._teacher(form, request, draw))
         return json.dumps(answer, ensure_ascii=False)

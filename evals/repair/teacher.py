@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from evals.openai_server.several import each
 from evals.peers.forms import Schema, asks_for, fill
 from evals.repair.critic import criticism, finding
 from evals.repair.edits import edit, new_rule
@@ -35,12 +34,8 @@ def answer(schema: Schema, text: str, draw: str = "") -> Any:
     lesson = _lesson(text)
     if asks_for(schema, "op"):
         return {"analysis": "The failures have a cause in common.", "edits": _edits(lesson, schema, text, draw)}
-
-    def criticised(form: Schema, request: str) -> Any:
-        shown = failures(request)
-        return fill(form, criticism(finding(lesson, shown[0]) if shown else None, form, request))
-
-    return each(schema, text, criticised)
+    shown = failures(text)
+    return fill(schema, criticism(finding(lesson, shown[0]) if shown else None, schema, text))
 
 
 def _lesson(text: str) -> Lesson:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from evals.openai_server.several import each
 from evals.peers.forms import Schema, asks_for, fill
 from evals.repair.critic import Finding, criticism
 from evals.repair.edits import edit, new_rule
@@ -38,12 +37,8 @@ def answer(schema: Schema, text: str, draw: str = "") -> Any:
         is_move = _PIPELINE.search(text) is not None
         edits = _move(schema, text, draw) if is_move else _advice(schema, text, draw)
         return {"analysis": "The failures have a cause in common.", "edits": edits}
-
-    def criticised(form: Schema, request: str) -> Any:
-        shown = failures(request)
-        return fill(form, criticism(_fault(shown[0]) if shown else None, form, request))
-
-    return each(schema, text, criticised)
+    shown = failures(text)
+    return fill(schema, criticism(_fault(shown[0]) if shown else None, schema, text))
 
 
 def known(text: str) -> list[Move]:

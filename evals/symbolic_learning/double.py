@@ -11,18 +11,15 @@ from functools import partial
 from typing import Any
 
 from evals.openai_server import Server
-from evals.openai_server.several import each
 from evals.peers.forms import Given, Schema, asks_for, fill, offered
 from evals.repair.brain import Brain
-from evals.repair.edits import edit
+from evals.repair.edits import new_rule
 from evals.repair.reading import failures, paths_to_edit
-from evals.repair.rewrites import drawn
 from evals.symbolic_learning.task import Task
 
 SCRIPTED = "scripted"
 STUDENT, TEACHER = "openai/student", "openai/teacher"
 NOTE = "scripted model: proves the plumbing, says nothing about quality"
-_ADD = ("add_rule", "add", "add_item")
 
 
 def server(task: Task) -> Server:
@@ -44,7 +41,7 @@ def teacher(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, draw:
     if asks_for(schema, "op"):
         made = [_told(rules, schema, text, path) for path in paths_to_edit(schema, text)] if shown else []
         return {"analysis": "It may be this.", "edits": [found for found in made if found]}
-    return each(schema, text, lambda form, request: fill(form, _judged(rules, form, request)))
+    return fill(schema, _judged(rules, schema, text))
 
 
 def _judged(rules: Mapping[str, Sequence[str]], schema: Schema, text: str) -> Given:
@@ -62,7 +59,4 @@ def _judged(rules: Mapping[str, Sequence[str]], schema: Schema, text: str) -> Gi
 def _told(rules: Mapping[str, Sequence[str]], schema: Schema, text: str, path: str) -> dict[str, Any] | None:
     """Return an edit that adds a sentence which the request does not show; None where there is none left."""
     node, _, component = path.partition("/")
-    left = [rule for rule in rules.get(node, ()) if rule not in text]
-    if component != "rules" or not left:
-        return None
-    return edit(schema, _ADD, {"path": path, "text": drawn(left, text), "why": "It may be this."})
+    return new_rule(schema, text, path, rules.get(node, ()), draw="") if component == "rules" else None

@@ -17,7 +17,6 @@ from agentsym.network.parameters import Code
 from agentsym.network.prompt import Prompt
 from agentsym.runtime.sandbox.find import find_sandbox
 from agentsym.runtime.sandbox.protocol import LearnedCodeError, Limits, Sandbox
-from evals.openai_server.several import parts
 from evals.repair.__main__ import study
 from evals.repair.edits import edit
 from evals.repair.lesson import Lesson, metric
@@ -156,7 +155,7 @@ def test_the_student_obeys_rules_that_spoil_the_answer(lesson: Lesson) -> None:
 def test_the_teacher_blames_the_tool_or_the_node_before_it_and_never_the_last_one(
     learned: tuple[Run[Agent], int, list[Asked]],
 ) -> None:
-    blamed = [item["node"] for asked in learned[2] for part in parts(asked.answer) for item in part.get("nodes", ())]
+    blamed = [item["node"] for asked in learned[2] for item in asked.answer.get("nodes", ())]
     assert set(blamed) == {"read_bill", "due_day"}
 
 
@@ -164,9 +163,9 @@ def test_the_teacher_has_nothing_to_say_without_the_failing_rows(
     learned: tuple[Run[Agent], int, list[Asked]],
 ) -> None:
     for asked in learned[2]:
-        assert all(part.get("edits") or part.get("nodes") for part in parts(asked.answer))
+        assert asked.answer.get("edits") or asked.answer.get("nodes")
         empty = teacher(asked.schema, _FAILURES.sub("", asked.text))
-        assert not any(part.get("edits") or part.get("nodes") for part in parts(empty))
+        assert not empty.get("edits") and not empty.get("nodes")
 
 
 def test_the_teacher_answers_alike_to_equal_requests_and_otherwise_to_another_draw(

@@ -22,7 +22,6 @@ from agentsym.models.openai_http import OpenAIModel
 from agentsym.network.nodes import PromptNode
 from agentsym.network.prompt import Prompt
 from evals.openai_server import Server
-from evals.openai_server.several import parts
 from evals.repair.brain import Brain
 from evals.repair.edits import edit
 from evals.repair.run import Way, learn, reported
@@ -195,12 +194,12 @@ def test_the_teacher_has_nothing_to_say_without_the_failing_rows(
 ) -> None:
     for asked in learned[variant.name].asked:
         empty = teacher(asked.schema, _FAILURES.sub("", asked.text))
-        assert not any(part.get("edits") or part.get("nodes") for part in parts(empty))
+        assert not empty.get("edits") and not empty.get("nodes")
 
 
 @variants
 def test_the_teacher_blames_the_first_node(variant: Variant, learned: Mapping[str, Learned]) -> None:
-    answers = [part for asked in learned[variant.name].asked for part in parts(asked.answer)]
+    answers = [asked.answer for asked in learned[variant.name].asked]
     blamed = [item["node"] for part in answers for item in part.get("nodes", ())]
     assert blamed and set(blamed) == {variant.ids[0]}
 

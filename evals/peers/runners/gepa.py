@@ -15,7 +15,7 @@ from gepa.core.adapter import EvaluationBatch, GEPAAdapter
 from evals.peers.assignment import CONCURRENCY, ROLLOUTS, Assignment
 from evals.peers.rollouts import Prompts
 from evals.peers.runners.gepa_stop import Stop
-from evals.peers.runners.openai_chat import ask, at_once, client, run_chain
+from evals.peers.runners.openai_chat import answers, ask, at_once, client, run_chain
 from evals.peers.runners.program import Learned, main
 from evals.peers.task import Task, Ticket
 
@@ -88,8 +88,7 @@ def learn(assignment: Assignment) -> Learned:
 
 def answer(assignment: Assignment, tickets: Sequence[Ticket], workers: int) -> list[str]:
     """Run the agent through the adapter's client."""
-    models, prompts = client(assignment.url), assignment.task.prompts
-    return at_once(lambda ticket: run_chain(models, prompts, ticket)[-1], tickets, workers)
+    return answers(client(assignment.url), assignment.task.prompts, tickets, workers)
 
 
 if __name__ == "__main__":

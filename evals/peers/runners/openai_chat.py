@@ -9,15 +9,15 @@ from typing import TypeVar
 from openai import OpenAI
 
 from evals.peers.rollouts import Prompts
+from evals.peers.runners.program import KEY
 from evals.peers.task import Ticket
 
-_KEY = "none"
 A, B = TypeVar("A"), TypeVar("B")
 
 
 def client(url: str) -> OpenAI:
     """Return a client of the server that tries nothing twice: the server counts what it cannot answer."""
-    return OpenAI(base_url=url, api_key=_KEY, max_retries=0)
+    return OpenAI(base_url=url, api_key=KEY, max_retries=0)
 
 
 def ask(client: OpenAI, model: str, text: str, system: str | None = None) -> str:
@@ -33,6 +33,11 @@ def run_chain(client: OpenAI, prompts: Prompts, ticket: Ticket) -> list[str]:
     for prompt in prompts.values():
         said.append(ask(client, "student", said[-1], prompt))
     return said
+
+
+def answers(client: OpenAI, prompts: Prompts, tickets: Sequence[Ticket], workers: int) -> list[str]:
+    """Run tickets through the chain, so many at once, and return the last nodes' answers."""
+    return at_once(lambda ticket: run_chain(client, prompts, ticket)[-1], tickets, workers)
 
 
 def at_once(function: Callable[[A], B], items: Sequence[A], workers: int) -> list[B]:

@@ -18,7 +18,7 @@ from opto.utils.llm import CustomLLM
 from evals.peers.assignment import CONCURRENCY, STEPS, TARGET, Assignment
 from evals.peers.batches import batches
 from evals.peers.rollouts import score
-from evals.peers.runners.openai_chat import ask, at_once, client, run_chain
+from evals.peers.runners.openai_chat import answers, ask, client
 from evals.peers.runners.program import KEY, Learned, main
 from evals.peers.task import Ticket
 
@@ -55,8 +55,7 @@ def learn(assignment: Assignment) -> Learned:
 
     def validated() -> float:
         tickets, values = task.tickets("val"), {name: prompt.data for name, prompt in prompts.items()}
-        said = at_once(lambda ticket: run_chain(models, values, ticket)[-1], tickets, CONCURRENCY)
-        return score(task, said, tickets)
+        return score(task, answers(models, values, tickets, CONCURRENCY), tickets)
 
     val, drawn, stopped = validated(), batches(task.tickets("train"), _BATCH, assignment.seed), f"{STEPS} steps"
     for step in range(STEPS):
@@ -80,8 +79,7 @@ def learn(assignment: Assignment) -> Learned:
 
 def answer(assignment: Assignment, tickets: Sequence[Ticket], workers: int) -> list[str]:
     """Run the agent untraced, as validation does."""
-    models, prompts = client(assignment.url), assignment.task.prompts
-    return at_once(lambda ticket: run_chain(models, prompts, ticket)[-1], tickets, workers)
+    return answers(client(assignment.url), assignment.task.prompts, tickets, workers)
 
 
 if __name__ == "__main__":
