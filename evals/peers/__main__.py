@@ -1,9 +1,10 @@
 """Compare optimizers of several libraries on the toy task: calls, tokens and time to a validation score of 0.9.
 
 Every run is a process of its own against a server of its own process, with cold caches; a library whose environment is
-not built (`python -m evals.peers.build`) is skipped. The server's programs reward small additive edits that answer a
-visible failure; the figures say nothing about language, and libraries that never show failures to their optimizer
-cannot do well here by design. `python -m evals.peers.table` writes the comparison of all into docs/benchmarks.md.
+not built (`python -m evals.peers.build`) is skipped, unless --only names it. The server's programs reward small
+additive edits that answer a visible failure; the figures say nothing about language, and libraries that never show
+failures to their optimizer cannot do well here by design. `python -m evals.peers.table` writes the comparison of all
+into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -40,9 +41,12 @@ def main() -> None:
         task = Task(options.kinds, options.chain, options.mode, **form)
     except ValueError as error:
         parser.error(str(error))
-    rows, failures = list[dict[str, Any]](), list[str]()
+    asked = contestants(options.measure, options.only)
+    peers, rows, failures = built(asked), list[dict[str, Any]](), list[str]()
+    if options.only and peers != asked:
+        parser.error("what --only names has to be built first; the command stands above")
     with server() if options.server is None else nullcontext(options.server.rstrip("/")) as url:
-        for peer in built(contestants(options.measure, options.only)):
+        for peer in peers:
             if peer.name == "agentsym":
                 peer = replace(peer, options={"optimizer": options.optimizer, "learns": options.learns})
             try:
@@ -60,7 +64,7 @@ def built(peers: Sequence[Peer]) -> list[Peer]:
     for peer in peers:
         if not is_built(peer):
             command = how_to_build(ENVIRONMENTS[peer.environment])
-            print(f"{peer.name}: its environment is not built; skipped ({command})", file=sys.stderr)
+            print(f"{peer.name}: its environment is not built ({command})", file=sys.stderr)
     return [peer for peer in peers if is_built(peer)]
 
 

@@ -40,6 +40,7 @@ def server() -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
+            process.wait()  # after Ctrl-C `with` would not
 
 
 def run(peer: Peer, job: str, assignment: Assignment) -> dict[str, Any]:

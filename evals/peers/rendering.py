@@ -9,7 +9,6 @@ from textwrap import fill
 from evals.peers.assignment import STEPS, TARGET
 from evals.peers.catalog import BARE, ENVIRONMENTS, PEERS
 from evals.peers.goals import GOALS
-from evals.peers.processes import fault
 from evals.peers.results import OURS, Results, Row, reached
 
 BEGIN, END = "<!-- peers: begin (written by python -m evals.peers.table) -->", "<!-- peers: end -->"
@@ -180,8 +179,7 @@ def _notes(results: Results) -> list[str]:
     built = {row["peer"] for row in results.of("environment")}
     missing = [name for name in ENVIRONMENTS if name not in built]
     notes = [f"Not built here, so not compared: {', '.join(missing)}."] if missing else []
-    rows = [row for measure in ("learn", "repeat", "forward", "overhead", "identical") for row in results.of(measure)]
-    notes += [f"**Not valid**: {row['peer']}: {why}." for row in rows if (why := fault(row))]
+    notes += [f"**Not valid**: {told}." for told in results.faults()]
     differ = {row["peer"] for row in results.of("learn") if row["val"] != row["val_fresh"]}
     if differ:
         notes.append(f"A fresh validation gave another score than was reported: {', '.join(sorted(differ))}.")

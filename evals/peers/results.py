@@ -8,6 +8,7 @@ from typing import Any
 
 from evals.peers.assignment import TARGET
 from evals.peers.catalog import PEERS, Peer
+from evals.peers.processes import fault
 
 Row = dict[str, Any]
 OURS = "agentsym"
@@ -24,7 +25,7 @@ class Results:
         self._rows = rows
 
     def of(self, measure: str, peer: str | None = None, mode: str | None = None) -> list[Row]:
-        """Return the rows of a measure, in order."""
+        """Return the valid rows of a measure, in order."""
         return [
             row
             for row in self._rows
@@ -32,11 +33,16 @@ class Results:
             and peer in (None, row.get("peer"))
             and mode in (None, row.get("mode"))
             and "failed" not in row
+            and not fault(row)
         ]
 
     def failures(self) -> list[str]:
         """Return what went wrong where a run came to no row."""
         return [row["failed"] for row in self._rows if "failed" in row]
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with rows that are not valid, and so not taken for figures."""
+        return [f"{row['peer']}: {why}" for row in self._rows if (why := fault(row))]
 
     def learners(self, mode: str) -> list[Peer]:
         """Return who learned in a mode, in the order of the table."""

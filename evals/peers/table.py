@@ -1,6 +1,7 @@
 """Run the whole comparison on this machine and write it into docs/benchmarks.md: `python -m evals.peers.table`.
 
-All libraries whose environments are built take part, in turns, so that a busy machine harms all alike.
+All libraries whose environments are built take part, in turns, so that a busy machine harms all alike. With --rows a
+comparison that was stopped goes on where it was, and a whole one is only written again.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from evals.peers import environments
 from evals.peers.__main__ import built, numbers
 from evals.peers.catalog import ENVIRONMENTS
+from evals.peers.kept import Planned, fit, missing, read, write
 from evals.peers.measures import LATENCY_MS, LOADS, contestants, measured
-from evals.peers.processes import RunFailed, fault, server
+from evals.peers.processes import RunFailed, server
 from evals.peers.rendering import put, rendered
 from evals.peers.results import Results, Row
 from evals.peers.task import Task
@@ -29,35 +32,44 @@ MODES = ("plain", "coupled", "trojan")
 _ROUNDS = 3  # of the forward pass, whose wall time is shown
 
 
-def compared(seeds: tuple[int, ...], latency_ms: float) -> Iterator[Row]:
-    """Yield all rows of the comparison, first those about the machine and the environments."""
-    yield {"measure": "machine", "seeds": len(seeds), "latency_ms": latency_ms, **_machine()}
+def compared(seeds: tuple[int, ...], latency_ms: float, kept: Sequence[Row] = ()) -> Iterator[list[Row]]:
+    """Yield the rows of the comparison that are missing: first those about machine and environments, then run by run.
+
+    Args:
+        seeds: of the libraries.
+        latency_ms: of the server while the plain task is learned.
+        kept: the rows that there are already.
+    """
+    if not any(row["measure"] == "machine" for row in kept):
+        yield [{"measure": "machine", "seeds": len(seeds), "latency_ms": latency_ms, **_machine()}]
+    known = {row["peer"] for row in kept if row["measure"] == "environment"}
     for name, environment in ENVIRONMENTS.items():
-        if known := environments.built(environment):
-            figures = {"mib": known["mib"], "packages": len(known["versions"])}
-            yield {"measure": "environment", "peer": name, "version": environment.version, **figures}
-    with server() as url:
-        for measure, peer, task, seed in _runs(seeds):
+        if name not in known and (found := environments.built(environment)):
+            figures = {"mib": found["mib"], "packages": len(found["versions"])}
+            yield [{"measure": "environment", "peer": name, "version": environment.version, **figures}]
+    left = list(missing(_runs(seeds), kept))
+    with server() if left else nullcontext("") as url:
+        for measure, peer, task, seed in left:
+            shows_wall = measure == "learn" and task.mode == "plain"  # elsewhere nothing but calls and tokens
             try:
-                shows_wall = measure == "learn" and task.mode == "plain"  # elsewhere nothing but calls and tokens
-                yield from measured(measure, peer, url, task, (seed,), latency_ms if shows_wall else 0.0)
+                yield list(measured(measure, peer, url, task, (seed,), latency_ms if shows_wall else 0.0))
             except RunFailed as error:
-                yield {"measure": measure, "peer": peer.name, "failed": str(error)}
+                yield [{"measure": measure, "peer": peer.name, "failed": str(error)}]
 
 
-def _runs(seeds: tuple[int, ...]) -> Iterator[tuple[str, Any, Task, int]]:
-    """Yield measure, contestant, task and seed of every run, in order."""
+def _runs(seeds: tuple[int, ...]) -> Iterator[Planned]:
+    """Yield every run, in order."""
     peers = built(contestants("learn"))
     for mode in MODES:
         for number, seed in enumerate(seeds):
             for peer in peers:
                 if mode in peer.modes and (peer.seeds is None or number < peer.seeds):
-                    yield "learn", peer, Task(mode=mode), seed
+                    yield Planned("learn", peer, Task(mode=mode), seed)
     for measure in (*LOADS, "repeat", "import"):
         own = [peer for peer in contestants(measure) if peer in peers or not peer.environment]
         for _ in range(_ROUNDS if measure == "forward" else 1):
             for peer in own:
-                yield measure, peer, Task(), seeds[0]
+                yield Planned(measure, peer, Task(), seeds[0])
 
 
 def _machine() -> dict[str, Any]:
@@ -78,7 +90,42 @@ def _cpu() -> str:
 
 
 def main() -> None:
-    """Run and write, or with --json print the rows; exit code 1 where a run failed or is not valid."""
+    """Run and write, or with --json print the rows; exit code 1 where a run failed or is not valid, 130 on Ctrl-C."""
+    parser = _parser()
+    args = parser.parse_args()
+    try:
+        put(args.page.read_text(), "")  # raises now, not in twenty minutes
+        rows = read(args.rows) if args.rows else []
+        if args.rows:
+            write(args.rows, rows)
+    except (OSError, ValueError) as error:
+        parser.error(f"--page or --rows: {error}")
+    if not fit(rows, args.seeds, args.latency_ms):
+        parser.error(f"{args.rows} is of other seeds, or of another latency; give those, or another file")
+    if args.rows:
+        print(f"{args.rows} keeps {len(rows)} rows", file=sys.stderr)
+    started = time.monotonic()
+    try:
+        for found in compared(args.seeds, args.latency_ms, tuple(rows)):
+            rows += found
+            if args.rows:
+                write(args.rows, rows)
+            for row in found:
+                print(f"{time.monotonic() - started:6.0f} s  {_told(row)}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        kept = f"{len(rows)} rows are in {args.rows}, and the same command goes on" if args.rows else "no row is kept"
+        print(f"stopped: {kept}", file=sys.stderr)
+        sys.exit(130)
+    results = Results(rows)
+    if args.json:
+        print(json.dumps(rows, indent=1))
+    else:
+        args.page.write_text(put(args.page.read_text(), rendered(results)))
+    if failures := results.failures() + results.faults():
+        sys.exit("\n".join(f"error: {failure}" for failure in failures))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m evals.peers.table", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -87,25 +134,14 @@ def main() -> None:
         "--latency-ms", type=float, default=LATENCY_MS, help="while learning the plain task (default 50)"
     )
     parser.add_argument("--page", type=Path, default=PAGE, help="the page that is written (default docs/benchmarks.md)")
-    parser.add_argument("--json", action="store_true", help="print the rows and write nothing")
-    parser.add_argument("--rows", type=Path, help="rows that --json printed: write them again instead of running")
-    args = parser.parse_args()
-    page = args.page.read_text()
-    put(page, "")  # raises now, not in twenty minutes
-    rows: list[Row] = []
-    started = time.monotonic()
-    for row in json.loads(args.rows.read_text()) if args.rows else compared(args.seeds, args.latency_ms):
-        rows.append(row)
-        if not args.rows:
-            print(f"{time.monotonic() - started:6.0f} s  {_told(row)}", file=sys.stderr, flush=True)
-    results = Results(rows)
-    if args.json:
-        print(json.dumps(rows, indent=1))
-    else:
-        args.page.write_text(put(page, rendered(results)))
-    failures = results.failures() + [f"{row['peer']}: {why}" for row in rows if "calls" in row and (why := fault(row))]
-    if failures:
-        sys.exit("\n".join(f"error: {failure}" for failure in failures))
+    parser.add_argument("--json", action="store_true", help="print the rows and write no page")
+    parser.add_argument(
+        "--rows",
+        type=Path,
+        metavar="FILE",
+        help="keep the rows there as they come; what it has already is not run again, what failed is",
+    )
+    return parser
 
 
 def _told(row: Row) -> str:

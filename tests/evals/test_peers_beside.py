@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 
 from evals.openai_server import Server
 from evals.peers import build, environments, processes
-from evals.peers.assignment import Assignment
+from evals.peers.assignment import Assignment, call, configure
 from evals.peers.batches import batches
 from evals.peers.catalog import BARE, ENVIRONMENTS, PEERS, Environment, Peer
 from evals.peers.forward import Load
@@ -171,16 +170,21 @@ def test_a_row_is_not_valid_with_errors_or_more_in_flight_than_allowed(row: dict
 
 def test_what_a_library_returns_is_run_again_with_the_standard_library_alone(url: str) -> None:
     task = Task(kinds=4)
-    processes_url = Assignment(url, task, 0, 0.0, {})
-    from evals.peers.assignment import call, configure
-
-    configure(processes_url)
+    configure(Assignment(url, task, 0, 0.0, {}))
     tickets = task.tickets("val")
     rule = "RULE-k{0}: treat tickets whose header shows kind {0} as their own case;"
     learned = {node: prompt.replace("[[end]]", f"{rule.format(1)} [[end]]") for node, prompt in task.prompts.items()}
     before, after = (score(task, answers(url, prompts, tickets, 4), tickets) for prompts in (task.prompts, learned))
     assert before == 0.5 and after == 0.75
     assert call(url, "/stats")["requests"] == 2 * 2 * len(tickets)
+
+
+def test_the_server_has_ended_when_a_comparison_is_stopped() -> None:
+    with pytest.raises(KeyboardInterrupt), server() as url:
+        assert call(url, "/stats")["requests"] == 0
+        raise KeyboardInterrupt
+    with pytest.raises(OSError):
+        call(url, "/stats")
 
 
 def test_runners_share_nothing_with_agentsym() -> None:
@@ -204,13 +208,23 @@ def test_batches_hold_every_ticket_before_one_comes_again_and_depend_on_the_seed
 # Environments
 
 
-async def test_a_library_that_is_not_built_is_skipped_and_the_command_is_named(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "evals.peers", "--only", "gepa", "--only", "trace", "--json"]
+@pytest.mark.parametrize(("only", "code"), [([], 0), (["--only", "agentsym", "--only", "gepa"], 2)])
+def test_a_library_that_is_not_built_is_skipped_unless_it_was_asked_for(
+    only: list[str], code: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "evals.peers", "--measure", "import", "--json", *only]
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True, env=env)
-    assert json.loads(done.stdout) == []
-    assert "gepa: its environment is not built; skipped (python -m evals.peers.build gepa)" in done.stderr
-    assert "python -m evals.peers.build trace" in done.stderr
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == code
+    assert [row["peer"] for row in json.loads(done.stdout or "[]")] == (["agentsym"] if code == 0 else [])
+    assert "gepa: its environment is not built (python -m evals.peers.build gepa)" in done.stderr
+    assert ("python -m evals.peers.build trace" in done.stderr) == (code == 0)
+
+
+def test_a_contestant_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    command = [sys.executable, "-m", "evals.peers", "--only", "nobody"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "nobody" in done.stderr and "dspy-gepa-all" in done.stderr
 
 
 def wheel(folder: Path, version: str) -> str:

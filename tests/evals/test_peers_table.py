@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +122,7 @@ def test_what_is_missing_failed_or_not_valid_is_said() -> None:
     worse = [*ROWS, failed, learned("gepa-all", 300, errors=3)]
     text = rendered(Results(worse))
     assert "**Not valid**: gepa-all: the server could not answer 3 of the requests." in text
+    assert not lines(text, "GEPA, selector `all`")  # a run that is not valid gives no figure
     assert "**No figure**: trace failed with seed 1" in text and "Traceback" not in text
     assert reached(Results(worse).of("learn", "gepa", "plain")) == 1.0
     assert Results([MACHINE, failed]).of("learn") == []
@@ -146,43 +150,152 @@ def command(monkeypatch: pytest.MonkeyPatch, *args: str) -> None:
     table.main()
 
 
-def test_rows_that_were_printed_are_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page, rows = tmp_path / "page.md", tmp_path / "rows.json"
-    page.write_text(PAGE)
-    rows.write_text(json.dumps(ROWS))
-    command(monkeypatch, "--page", str(page), "--rows", str(rows))
-    assert page.read_text() == put(PAGE, rendered(Results(ROWS)))
-    rows.write_text(json.dumps([*ROWS, learned("gepa-all", 300, errors=3)]))
-    with pytest.raises(SystemExit, match="error: gepa-all: the server could not answer 3"):
-        command(monkeypatch, "--page", str(page), "--rows", str(rows))
-    assert "**Not valid**: gepa-all" in page.read_text()
+class Runs:
+    """What is run in place of the contestants' processes."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str, str, int]] = []
+        self.fails: tuple[str, str, int] | None = None
+        self.stops_at: int | None = None
+
+    def __call__(
+        self, measure: str, peer: Any, url: str, task: Any, seeds: Any, latency_ms: float
+    ) -> Iterator[dict[str, Any]]:
+        if len(self.done) == self.stops_at:
+            raise KeyboardInterrupt
+        self.done.append((measure, peer.name, task.mode, seeds[0]))
+        assert latency_ms == (50.0 if (measure, task.mode) == ("learn", "plain") else 0.0)
+        if self.fails == (measure, peer.name, seeds[0]):
+            raise table.RunFailed(f"{peer.name} failed with seed {seeds[0]}: no more")
+        if measure in ("learn", "repeat"):
+            row = learned(peer.name, 200, seeds[0], task.mode)
+        else:
+            row = passed(peer.name, 1.0, 1.0, cpu_s=0.1)
+        yield from [{**row, "measure": measure}] * (4 if measure == "repeat" else 1)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    found = Runs()
+    monkeypatch.setattr(table, "measured", found)
+    monkeypatch.setattr(table, "built", list)
+    monkeypatch.setattr(table, "server", lambda: nullcontext("http://127.0.0.1:1/v1"))
+    return found
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "page.md"
+    path.write_text(PAGE)
+    return path
 
 
 def test_all_is_run_in_turns_and_a_failure_does_not_end_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    runs: Runs, page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done: list[tuple[str, str, str, int]] = []
-
-    def measured(measure: str, peer: Any, url: str, task: Any, seeds: Any, latency_ms: float) -> list[dict[str, Any]]:
-        done.append((measure, peer.name, task.mode, seeds[0]))
-        assert latency_ms == (50.0 if (measure, task.mode) == ("learn", "plain") else 0.0)
-        if (measure, peer.name, seeds[0]) == ("learn", "trace", 1):
-            raise table.RunFailed("trace failed with seed 1: no more")
-        makes = {"learn": learned, "repeat": learned}.get(measure)
-        row = makes(peer.name, 200, seeds[0], task.mode) if makes else passed(peer.name, 1.0, 1.0, measure)
-        return [{**row, "measure": measure}]
-
-    monkeypatch.setattr(table, "measured", measured)
-    monkeypatch.setattr(table, "built", list)
-    page = tmp_path / "page.md"
-    page.write_text(PAGE)
+    runs.fails = ("learn", "trace", 1)
     with pytest.raises(SystemExit, match="trace failed with seed 1"):
         command(monkeypatch, "--page", str(page), "--seeds", "0,1", "--json")
     rows = json.loads(capsys.readouterr().out)
     assert page.read_text() == PAGE  # --json writes nothing
-    plain = [(name, seed) for measure, name, mode, seed in done if (measure, mode) == ("learn", "plain")]
+    plain = [(name, seed) for measure, name, mode, seed in runs.done if (measure, mode) == ("learn", "plain")]
     assert plain[0] == ("agentsym", 0) and plain.count(("mipro", 0)) == 1 and ("mipro", 1) not in plain
     assert [seed for _, seed in plain] == sorted(seed for _, seed in plain)
-    assert {mode for measure, _, mode, _ in done if measure == "learn"} == set(table.MODES)
-    assert sum((measure, name) == ("forward", "bare") for measure, name, _, _ in done) == 3
+    assert {mode for measure, _, mode, _ in runs.done if measure == "learn"} == set(table.MODES)
+    assert sum((measure, name) == ("forward", "bare") for measure, name, _, _ in runs.done) == 3
     assert sum(row["measure"] == "machine" for row in rows) == 1 and rows[0]["cores"] > 0
+
+
+@pytest.mark.parametrize("at", [0, 7, 60, 95])
+def test_a_comparison_that_is_stopped_goes_on_where_it_was(
+    at: int, runs: Runs, page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(monkeypatch, "--page", str(page), "--seeds", "0,1")
+    whole, shown = list(runs.done), page.read_text()
+    assert len(whole) > 95
+    page.write_text(PAGE)
+    runs.done.clear()
+    runs.stops_at = at
+    args = ["--page", str(page), "--seeds", "0,1", "--rows", str(page.with_name("rows.json"))]
+    with pytest.raises(SystemExit) as end:
+        command(monkeypatch, *args)
+    assert end.value.code == 130 and "the same command goes on" in capsys.readouterr().err
+    assert page.read_text() == PAGE and runs.done == whole[:at]
+    runs.stops_at = None
+    command(monkeypatch, *args)
+    assert runs.done == whole
+    assert without_load(page.read_text()) == without_load(shown)
+
+
+def without_load(text: str) -> str:
+    return re.sub(r"load\s+average\s+\S+|\s", "", text)
+
+
+def test_without_a_file_a_comparison_that_is_stopped_says_that_nothing_is_kept(
+    runs: Runs, page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.stops_at = 3
+    with pytest.raises(SystemExit) as end:
+        command(monkeypatch, "--page", str(page))
+    assert end.value.code == 130 and "no row is kept" in capsys.readouterr().err and page.read_text() == PAGE
+
+
+def test_what_failed_is_run_again_and_a_whole_comparison_is_only_written(
+    runs: Runs, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.fails = ("forward", "textgrad", 0)
+    args = ["--page", str(page), "--seeds", "0,1", "--rows", str(page.with_name("rows.json"))]
+    with pytest.raises(SystemExit, match="textgrad failed with seed 0"):
+        command(monkeypatch, *args)
+    runs.fails = None
+    runs.done.clear()
+    command(monkeypatch, *args)
+    assert runs.done == 3 * [("forward", "textgrad", "plain", 0)] and "No figure" not in page.read_text()
+    runs.done.clear()
+    monkeypatch.setattr(table, "server", lambda: pytest.fail("there is nothing to be run"))
+    page.write_text(PAGE)
+    command(monkeypatch, *args)
+    assert runs.done == [] and "**agentsym**" in page.read_text()
+
+
+def test_rows_that_are_not_valid_are_no_figures_and_end_with_an_error(
+    runs: Runs, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = page.with_name("rows.json")
+    rows.write_text(json.dumps([{**MACHINE, "seeds": 1}, learned("agentsym", 999, errors=3)]))
+    with pytest.raises(SystemExit, match="error: agentsym: the server could not answer 3"):
+        command(monkeypatch, "--page", str(page), "--seeds", "0", "--rows", str(rows))
+    assert "**Not valid**: agentsym" in page.read_text() and "999" not in page.read_text()
+    assert not lines(page.read_text(), "model calls to 0.9, plain |")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--page", "missing.md"], "missing.md"),
+        (["--page", "empty.md"], "no place for the comparison"),
+        (["--rows", "broken.json"], "--rows"),
+        (["--rows", "other.json"], "no list of rows"),
+        (["--rows", "no-folder/rows.json"], "no-folder"),
+        (["--rows", "rows.json", "--seeds", "0"], "other seeds"),
+        (["--rows", "rows.json", "--seeds", "0,2"], "other seeds"),
+        (["--rows", "rows.json", "--seeds", "0,1", "--latency-ms", "20"], "another latency"),
+        (["--seeds", "a"], "invalid"),
+    ],
+)
+def test_what_cannot_be_used_is_named_before_anything_is_run(
+    args: list[str],
+    says: str,
+    runs: Runs,
+    page: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(page.parent)
+    files = {"empty.md": "# Nothing\n", "broken.json": "{", "other.json": "{}", "rows.json": json.dumps(ROWS)}
+    for name, text in files.items():
+        Path(name).write_text(text)
+    with pytest.raises(SystemExit) as end:
+        command(monkeypatch, "--page", str(page), *args)
+    assert end.value.code == 2 and says in capsys.readouterr().err and runs.done == []
+    assert not Path("missing.md").exists()
