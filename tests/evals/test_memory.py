@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evals.memory import experiment
 from evals.memory.__main__ import table
 from evals.memory.experiment import measure
-from evals.memory.tasks import CONTRARY, KINDS, related
+from evals.memory.tasks import CONTRARY, KINDS, Related, related
 from evals.plain_english.editor import edits
 from evals.plain_english.english import meanings
 from evals.plain_english.meanings import Meaning
@@ -77,6 +79,33 @@ def test_the_double_mostly_avoids_what_failed_elsewhere() -> None:
     alone = _ideas().count(Meaning("pair", 4))
     told = HELPED.replace("helped", "failed").format("Count a pair as four.")
     assert 0 < _ideas(told).count(Meaning("pair", 4)) < alone
+
+
+def test_each_way_has_lessons_of_its_own_and_those_of_other_runs_stay_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[list[str], bool]] = []
+
+    async def learned(task: Related, folder: Path, *, memory: bool) -> dict[str, Any]:
+        seen.append((sorted(file.read_text() for file in folder.iterdir()), memory))
+        (folder / task.agent.name).write_text("contrary" if task.results is CONTRARY else "related")
+        return {}
+
+    async def tickets(folder: Path, seed: int, runs: int) -> None:
+        (folder / "tickets").write_text(f"{runs} of tickets")
+
+    monkeypatch.setattr(experiment, "_learned", learned)
+    monkeypatch.setattr(experiment, "_tickets", tickets)
+
+    def told(way: str) -> list[tuple[list[str], bool]]:
+        seen.clear()
+        asyncio.run(measure(0, way, 2, 1))
+        return list(seen)
+
+    assert told("without") == [([], False), (["related"], False)]
+    assert told("with") == [([], True), (["related"], True)]
+    assert told("unrelated") == [(["1 of tickets"], True)] * 2
+    assert told("contrary") == [([], False), (["contrary"], True), (["contrary"], True)]
 
 
 @pytest.fixture(scope="module")

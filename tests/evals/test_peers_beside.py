@@ -15,8 +15,9 @@ import aiohttp
 import pytest
 
 from evals.openai_server import Server
-from evals.peers import build, environments, processes
+from evals.peers import build, environments, measures, processes
 from evals.peers.assignment import Assignment, call, configure
+from evals.peers.assignment import measured as assigned
 from evals.peers.batches import batches
 from evals.peers.catalog import BARE, ENVIRONMENTS, PEERS, Environment, Peer
 from evals.peers.forward import Load
@@ -65,7 +66,7 @@ def test_a_library_learns_the_task_and_reports_what_a_fresh_validation_gives(pee
     assert fault(row) == "" and row["val"] == row["val_fresh"] and row["calls"] > 0
     assert list(row["result"]) == list(SMALL.nodes)
     shows_failures = peer.seeds is None
-    assert (row["val"] >= 0.9) is shows_failures
+    assert (row["val"] >= 0.9) is shows_failures is row["stopped"].startswith("target after ")
     assert any("RULE-k" in prompt for prompt in row["result"].values()) is shows_failures
 
 
@@ -111,6 +112,43 @@ def test_who_takes_part_depends_on_what_is_measured() -> None:
     assert BARE not in contestants("import") and len(contestants("import")) == 1 + len(ENVIRONMENTS)
     assert not {"mipro", "simba"} & {peer.name for peer in contestants("repeat")}
     assert contestants("repeat", ["simba"]) == [PEERS["simba"]]
+
+
+def test_one_seed_is_repeated_and_a_contestant_has_no_more_seeds_than_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, str, Assignment]] = []
+
+    def row(peer: Peer, job: str, assignment: Assignment) -> dict[str, Any]:
+        asked.append((peer.name, job, assignment))
+        return {}
+
+    monkeypatch.setattr(measures, "run", row)
+    for measure, name in (("repeat", "gepa"), ("learn", "gepa"), ("learn", "simba"), ("identical", "gepa")):
+        list(measured(measure, PEERS[name], "u", Task(), (3, 4), 7.0))
+    assert [(name, job, found.seed) for name, job, found in asked] == [
+        *[("gepa", "learn", 3)] * 4,
+        *[("gepa", "learn", 3), ("gepa", "learn", 4), ("simba", "learn", 3)],
+        ("gepa", "forward", 0),
+    ]
+    assert [found.latency_ms for *_, found in asked] == [7.0] * 7 + [500.0] and asked[-1][2].task.chain == 1
+
+
+def test_the_figures_are_the_servers_and_a_fresh_validation_is_not_the_reported_one(url: str) -> None:
+    assignment = Assignment(url, Task(mode="noisy"), 0, 0.0, {})
+
+    def learn() -> tuple[float, str]:
+        assert answers(url, assignment.task.prompts, assignment.task.tickets("val")[:3], 1)
+        return 0.7, "end"
+
+    def rescored() -> float:
+        with pytest.raises(OSError):
+            answers(url, {"nobody": "no prompt"}, assignment.task.tickets("val")[:1], 1)
+        return 0.2
+
+    row = assigned(assignment, learn, rescored)
+    assert (row["val"], row["val_fresh"], row["stopped"]) == (0.7, 0.2, "end")
+    assert (row["calls"], row["student_calls"], row["errors"]) == (6, 6, 1)
 
 
 # Processes
@@ -227,12 +265,12 @@ def test_a_contestant_that_there_is_not_is_refused_with_those_that_there_are() -
     assert done.returncode == 2 and "nobody" in done.stderr and "dspy-gepa-all" in done.stderr
 
 
-def wheel(folder: Path, version: str) -> str:
+def wheel(folder: Path, version: str, needs: str = "") -> str:
     """Write a package of one module as a wheel, and return its path."""
     path, info = folder / f"tiny_peer-{version}-py3-none-any.whl", f"tiny_peer-{version}.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("tiny_peer.py", f"version = {version!r}\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny-peer\nVersion: {version}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny-peer\nVersion: {version}\n{needs}")
         archive.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
@@ -255,6 +293,16 @@ def test_an_environment_is_built_once_and_anew_for_other_versions(
         command = [environments.python(environment), "-c", "import tiny_peer as tiny; print(tiny.version)"]
         assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == version
     assert build.build(second, force=True)["kept"] is False
+    environments.python(second).unlink()
+    assert environments.built(second) is None and build.build(second)["kept"] is False
+
+
+def test_what_is_installed_alone_comes_without_what_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "user_cache_path", lambda name: tmp_path / name)
+    asked, alone = wheel(tmp_path, "1"), wheel(tmp_path, "10", "Requires-Dist: no-such-package-of-tiny-peer\n")
+    assert build.build(Environment("tiny", "Tiny", "import tiny_peer", (asked,), alone=(alone,)))["packages"] == 1
 
 
 def test_an_environment_that_cannot_be_built_leaves_nothing_behind(

@@ -33,7 +33,7 @@ ENVIRONMENT = {"measure": "environment", "peer": "gepa", "version": "0.1.4", "mi
 
 def learned(peer: str, calls: int, seed: int = 0, mode: str = "plain", **other: Any) -> dict[str, Any]:
     row = {"measure": "learn", "peer": peer, "mode": mode, "seed": seed, "val": 1.0, "val_fresh": 1.0, "calls": calls}
-    roles = {"student_calls": calls - 12, "backward_calls": 4, "loss_calls": 0, "optimizer_calls": 8}
+    roles = {"student_calls": calls - 12, "backward_calls": 3, "loss_calls": 1, "optimizer_calls": 8}
     costs = {"tokens": 100 * calls, "wall_s": calls / 100, "cpu_s": 1.0, "rss_mib": 140.0, "import_rss_mib": 130.0}
     return {**row, **roles, **costs, "import_cpu_s": 0.5, "errors": 0, "max_in_flight": 20, "result": "r", **other}
 
@@ -61,6 +61,7 @@ ROWS = [
     *({**learned("gepa", calls), "measure": "repeat"} for calls in (400, 401, 400, 400)),
     {"measure": "import", "peer": "agentsym", "cpu_s": 0.02},
     {"measure": "import", "peer": "gepa", "cpu_s": 0.07},
+    {"measure": "import", "peer": "trace", "cpu_s": 3.5},
 ]
 
 
@@ -106,6 +107,8 @@ def test_every_goal_is_judged_by_its_own_figure() -> None:
     assert found["CPU ms a model call above the bare loop"][0] == "0.20"
     assert found["requests sent for 32 equal ones at once"][:2] == ["1", "32"]
     assert found["different journals of four equal runs"][0] == "1"
+    assert found["peak memory above the imports, MiB"][0] == "10"
+    assert found["CPU s of the import"][:2] == ["0.02", "0.07"]
 
 
 @pytest.mark.parametrize(("ours", "verdict"), [(10, "met"), (11, "missed"), (20, "missed"), (21, "FAILS")])

@@ -114,6 +114,7 @@ def test_the_environment_can_name_the_folder(
         (["--student", "openai/some", "--teacher", "openai/some"], "OPENAI_API_KEY"),
         (["--resume"], "there is no run of hotpotqa yet"),
         (["--resume", "x", "--steps", "3", "--seed", "1"], "leave out --steps, --seed"),
+        (["--resume", "x", "--dry-run"], "leave out --dry-run"),
         (["--resume", "x"], "there are no runs yet"),
         (["--max-calls", "3"], "the caps cannot pay the first step"),
     ],
