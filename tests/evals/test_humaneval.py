@@ -110,6 +110,12 @@ def test_the_check_fails_where_a_canonical_solution_does(tmp_path: Path, capsys:
     assert "canonical     0 of 1 pass" in printed and "ours/doubled: AssertionError" in printed
 
 
+def test_the_check_fails_where_an_empty_body_passes(tmp_path: Path) -> None:
+    weak = {**DOUBLED, "test": "def check(candidate):\n    pass\n"}
+    (tmp_path / NAME).write_text(json.dumps(weak) + "\n", "utf-8")
+    assert main(["--data", str(tmp_path), "--check"]) == 1
+
+
 @pytest.mark.parametrize(
     "completion",
     [
@@ -145,9 +151,7 @@ async def test_what_passes(completion: str) -> None:
     ],
 )
 async def test_what_fails_says_why(completion: str, why: str) -> None:
-    seconds = (
-        3.0 if why == "longer than" else 30.0
-    )  # of the clock, which a busy machine may use up before the processor
+    seconds = 3.0 if why == "longer than" else 30.0  # on a busy machine the clock may be first
     ran = await run(DOUBLED, completion, limits=Limits(cpu_s=1.0), timeout_s=seconds)
     assert not ran.passed and why in ran.why
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from agentsym.cli.screen import interval
 from agentsym.errors import DataError
 from evals.hotpotqa.__main__ import TASK, main
 from evals.humaneval.__main__ import main as humaneval
 from evals.openai_server import Server
 from evals.symbolic_learning import double
 from evals.symbolic_learning.data import VARIABLE, part, read
+from evals.symbolic_learning.report import show
 
 PROBLEMS = [
     {"question": f"Which is older, Mount {name} or Lake Zo?", "answer": f"Mount {name}"}
@@ -174,6 +176,9 @@ def test_a_run_that_a_cap_stops_is_resumed_to_the_same_end(data: Path, capsys: p
     assert resumed["run"] == stopped["run"] and resumed["status"] == "done"
     assert all(resumed[name] == whole[name] for name in ("figures", "val", "steps", "accepted", "learned"))
     assert whole["figures"]["EM"]["after"] > whole["figures"]["EM"]["before"]
+    wide = {**whole["figures"], "gain": {"score": 0.5, "low": 0.25, "high": 0.75}}
+    show({**whole, "figures": wide}, as_json=False)
+    assert f"gain of the score +0.500, 95 % interval {interval(0.25, 0.75)}" in capsys.readouterr().out
     assert (data / "best" / "agent.yaml").is_file()
     assert humaneval(["--data", str(data), "--resume", stopped["run"]]) == 2
     assert "is none of humaneval" in capsys.readouterr().err

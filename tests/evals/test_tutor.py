@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from agentsym import Agent, Choice, PromptNode
@@ -15,6 +18,7 @@ from agentsym.models.protocol import Reply, Request
 from agentsym.network.edits import AddItem, ReplaceItem
 from agentsym.network.parameters import Structure
 from agentsym.network.records import LossReport, Step, Trajectory
+from evals.openai_server.several import each
 from evals.openai_server.tutor import tutor
 
 sort = PromptNode(
@@ -103,3 +107,24 @@ async def test_a_node_is_mended_by_what_its_failing_inputs_say() -> None:
 async def test_the_pipeline_is_left_as_it_is() -> None:
     item = await failure("a saw", given=("fruit", "big"), wanted=("tool", "big"))
     assert await teacher.redesign(Redesign(network=agent, evidence=(item,), critiques=(), tried=())) == ()
+
+
+def test_a_request_about_several_runs_is_answered_run_by_run_with_what_they_share() -> None:
+    inner = {"run": {"type": "integer"}, "said": {"type": "string"}}
+    form = {
+        "properties": {"runs": {"type": "array", "items": {"$ref": "#/$defs/Run"}}},
+        "$defs": {"Run": {"type": "object", "properties": inner}},
+    }
+    asked: list[tuple[list[str], str]] = []
+
+    def answer(schema: Mapping[str, Any], text: str) -> dict[str, str]:
+        asked.append((list(schema["properties"]), text))
+        return {"said": f"{len(asked)}"}
+
+    made = each(form, "Shared.\n\n# Run 2\n\none\n\n# Run 5\n\ntwo", answer)
+    assert made == {"runs": [{"run": 2, "said": "1"}, {"run": 5, "said": "2"}]}
+    assert asked == [
+        (["said"], "Shared.\n\n# The run\n\none\n\n"),
+        (["said"], "Shared.\n\n# The run\n\ntwo"),
+    ]
+    assert each(form["$defs"]["Run"], "# Run 1\n\none", answer) == {"said": "3"}  # type: ignore[index]
