@@ -243,17 +243,22 @@ def test_without_a_file_a_comparison_that_is_stopped_says_that_nothing_is_kept(
     assert end.value.code == 130 and "no row is kept" in capsys.readouterr().err and page.read_text() == PAGE
 
 
+@pytest.mark.parametrize(
+    ("failed", "modes"),
+    [(("forward", "textgrad", 0), ["plain"] * 3), (("learn", "trace", 0), list(table.MODES))],
+    ids=["forward", "learn"],
+)
 def test_what_failed_is_run_again_and_a_whole_comparison_is_only_written(
-    runs: Runs, page: Path, monkeypatch: pytest.MonkeyPatch
+    failed: tuple[str, str, int], modes: list[str], runs: Runs, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs.fails = ("forward", "textgrad", 0)
+    runs.fails = failed
     args = ["--page", str(page), "--seeds", "0,1", "--rows", str(page.with_name("rows.json"))]
-    with pytest.raises(SystemExit, match="textgrad failed with seed 0"):
+    with pytest.raises(SystemExit, match=f"{failed[1]} failed with seed 0"):
         command(monkeypatch, *args)
     runs.fails = None
     runs.done.clear()
     command(monkeypatch, *args)
-    assert runs.done == 3 * [("forward", "textgrad", "plain", 0)] and "No figure" not in page.read_text()
+    assert runs.done == [(*failed[:2], mode, 0) for mode in modes] and "No figure" not in page.read_text()
     runs.done.clear()
     monkeypatch.setattr(table, "server", lambda: pytest.fail("there is nothing to be run"))
     page.write_text(PAGE)
