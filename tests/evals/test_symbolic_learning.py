@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agentsym.cli.screen import interval
 from agentsym.errors import DataError
+from agentsym.learning.report.wording import interval
 from evals.hotpotqa.__main__ import TASK, main
 from evals.humaneval.__main__ import main as humaneval
 from evals.openai_server import Server
