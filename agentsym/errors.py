@@ -154,3 +154,7 @@ class RunStopped(AgentsymError):
 
 class StoreError(AgentsymError):
     """The store cannot be opened, read or written."""
+
+
+class ConflictError(StoreError):
+    """Somebody else has changed the same thing meanwhile; nothing was done."""

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; four digits, so that a file of a newer agentsym is known without alembic."""
 
 metadata = MetaData()

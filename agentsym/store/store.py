@@ -22,6 +22,11 @@ from agentsym.errors import StoreError
 from agentsym.store.answers import Answers
 from agentsym.store.database import explained, open_engines
 from agentsym.store.events import Event, Texts, encode
+from agentsym.store.live.audit import Audit
+from agentsym.store.live.leases import Leases
+from agentsym.store.live.releases import Releases
+from agentsym.store.live.tokens import Tokens
+from agentsym.store.live.traces import Traces
 from agentsym.store.projections import apply, project
 from agentsym.store.reading import PAGE, Reader, as_event, rows_of
 from agentsym.store.schema import DERIVED, events, texts
@@ -54,12 +59,22 @@ class Store(Reader):
 
     Attributes:
         answers: the calls of runs that are under way.
+        traces: what deployed agents were asked and answered, and the feedback on it.
+        releases: which versions of deployed agents there are, and which one is live.
+        audit: who changed what of deployed agents.
+        tokens: who may ask deployed agents.
+        leases: which process does a thing that one is enough for.
     """
 
     def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
         super().__init__(path, reader)
         self._writer = writer
         self.answers = Answers(path, writer, reader)
+        self.traces = Traces(path, writer, reader)
+        self.releases = Releases(path, writer, reader)
+        self.audit = Audit(path, writer, reader)
+        self.tokens = Tokens(path, writer, reader)
+        self.leases = Leases(path, writer, reader)
 
     @classmethod
     def open(cls, path: Path | str | None = None) -> Self:

@@ -1,0 +1,263 @@
+"""Traces of deployed agents: what was asked and answered, by which version, and what people said of it.
+
+A trace is written once and dropped when it is too old; its row says what the monitor needs, its trajectory what
+learning needs, and a request that was not sampled has a row without one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Engine, Row, Select, func, select
+
+from agentsym.errors import UsageError
+from agentsym.network.canonical import Frozen
+from agentsym.network.records import Score, Trajectory
+from agentsym.store.database import explained
+from agentsym.store.live.schema import feedback, traces
+
+Kind = Literal["label", "edit", "thumb", "metric", "judge"]
+"""What feedback is: the right output; the output as a person has mended it; up or down; a number of the user's own
+program; a model's opinion."""
+CHUNK = 400
+
+
+class Trace(Frozen):
+    """One request that a deployed agent has answered, or failed at.
+
+    Attributes:
+        seq: its place in the store; 0 until it is written.
+        id: what the client was told.
+        thread: the conversation or user that it belongs to; a canary is chosen by it.
+        example_id: equal for equal inputs.
+        origin: `live`, or `imported` from another program.
+        trajectory: what happened; None where it was not sampled.
+    """
+
+    seq: int = 0
+    id: str
+    deployment: str
+    version: str
+    thread: str
+    at: str
+    example_id: str
+    status: str = "ok"
+    error: str | None = None
+    calls: int = 0
+    tokens: int = 0
+    usd: float | None = 0.0
+    seconds: float = 0.0
+    origin: Literal["live", "imported"] = "live"
+    trajectory: Trajectory | None = None
+
+
+class Feedback(Frozen):
+    """What somebody, or something, said of a trace.
+
+    Attributes:
+        seq: its place in the store; 0 until it is written.
+        kind: what it is.
+        score: in [0, 1]; None where only a label or a text was given.
+        text: what was said.
+        label: output field → the value that was wanted.
+        author: the name of the token that it came with.
+    """
+
+    seq: int = 0
+    id: str
+    trace_id: str
+    deployment: str
+    kind: Kind
+    score: Score | None = None
+    text: str = ""
+    label: dict[str, Any] | None = None
+    author: str
+    at: str
+
+
+class Traces:
+    """The traces of a store and their feedback. All methods raise StoreError where it cannot be read or written."""
+
+    def __init__(self, path: Any, writer: Engine, reader: Engine) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+
+    def add(self, found: Sequence[Trace], said: Sequence[Feedback] = ()) -> None:
+        """Write traces and feedback down, all or none."""
+        with explained(self.path), self._writer.begin() as connection:
+            if found:
+                connection.execute(traces.insert(), [_trace_row(trace) for trace in found])
+            if said:
+                connection.execute(feedback.insert(), [_feedback_row(item) for item in said])
+
+    def trace(self, trace_id: str) -> Trace | None:
+        """Return a trace by its id; None if there is none, or none any more."""
+        rows = self._rows(select(traces).where(traces.c.id == trace_id))
+        return _trace(rows[0]) if rows else None
+
+    def known(self, trace_ids: Iterable[str]) -> dict[str, str]:
+        """Return trace id → deployment, of those traces that are there."""
+        found: dict[str, str] = {}
+        wanted = list(trace_ids)
+        for start in range(0, len(wanted), CHUNK):
+            query = select(traces.c.id, traces.c.deployment).where(traces.c.id.in_(wanted[start : start + CHUNK]))
+            found.update((row.id, row.deployment) for row in self._rows(query))
+        return found
+
+    def recent(
+        self,
+        deployment: str,
+        *,
+        version: str | None = None,
+        before: int | None = None,
+        after: int | None = None,
+        most: int = 50,
+    ) -> tuple[Trace, ...]:
+        """Return traces, the newest first: of a version, before or after a place in the store."""
+        query = select(traces).where(traces.c.deployment == deployment).order_by(traces.c.seq.desc()).limit(most)
+        if version is not None:
+            query = query.where(traces.c.version == version)
+        if before is not None:
+            query = query.where(traces.c.seq < before)
+        if after is not None:
+            query = query.where(traces.c.seq > after)
+        return tuple(map(_trace, self._rows(query)))
+
+    def feedback_of(self, trace_ids: Iterable[str]) -> dict[str, tuple[Feedback, ...]]:
+        """Return trace id → its feedback, the oldest first."""
+        found: dict[str, list[Feedback]] = {}
+        wanted = list(trace_ids)
+        for start in range(0, len(wanted), CHUNK):
+            of = feedback.c.trace_id.in_(wanted[start : start + CHUNK])
+            for row in self._rows(select(feedback).where(of).order_by(feedback.c.seq)):
+                found.setdefault(row.trace_id, []).append(_feedback(row))
+        return {trace_id: tuple(items) for trace_id, items in found.items()}
+
+    def judged(
+        self, deployment: str, *, most: int, version: str | None = None
+    ) -> Iterator[tuple[Trace, tuple[Feedback, ...]]]:
+        """Yield the newest traces that feedback was given on, each with it, the newest first.
+
+        Args:
+            deployment: the deployment.
+            most: how many at most.
+            version: only those that this version answered.
+        """
+        said = select(feedback.c.trace_id).where(feedback.c.deployment == deployment)
+        query = select(traces).where(traces.c.deployment == deployment, traces.c.id.in_(said))
+        query = query.order_by(traces.c.seq.desc())
+        if version is not None:
+            query = query.where(traces.c.version == version)
+        before: int | None = None
+        while most > 0:
+            page = (
+                query.limit(min(most, CHUNK))
+                if before is None
+                else query.where(traces.c.seq < before).limit(min(most, CHUNK))
+            )
+            rows = self._rows(page)
+            if not rows:
+                return
+            of = self.feedback_of(row.id for row in rows)
+            for row in rows:
+                yield _trace(row), of[row.id]
+            before = rows[-1].seq
+            most -= len(rows)
+
+    def outcomes(self, deployment: str, version: str, *, most: int, canary_from: str = "") -> list[tuple[str, str]]:
+        """Return (trace id, status) of the newest live requests of a version, in the order in which they came.
+
+        Args:
+            deployment: the deployment.
+            version: the version.
+            most: how many at most.
+            canary_from: only those from this time on.
+        """
+        query = select(traces.c.id, traces.c.status).where(
+            traces.c.deployment == deployment,
+            traces.c.version == version,
+            traces.c.origin == "live",
+            traces.c.at >= canary_from,
+        )
+        rows = self._rows(query.order_by(traces.c.seq.desc()).limit(most))
+        return [(row.id, row.status) for row in reversed(rows)]
+
+    def first_outcomes(self, deployment: str, version: str, since: str, *, most: int) -> list[tuple[str, str]]:
+        """Return (trace id, status) of the first live requests of a version since a time, in their order."""
+        query = select(traces.c.id, traces.c.status).where(
+            traces.c.deployment == deployment,
+            traces.c.version == version,
+            traces.c.origin == "live",
+            traces.c.at >= since,
+        )
+        return [(row.id, row.status) for row in self._rows(query.order_by(traces.c.seq).limit(most))]
+
+    def totals(self, deployment: str) -> dict[str, dict[str, Any]]:
+        """Return version → how many requests it has answered, how many failed, tokens, US dollars, seconds."""
+        failed = func.sum(func.coalesce((traces.c.status != "ok").cast(_INTEGER), 0))
+        query = (
+            select(
+                traces.c.version,
+                func.count().label("requests"),
+                failed.label("failed"),
+                func.sum(traces.c.calls).label("calls"),
+                func.sum(traces.c.tokens).label("tokens"),
+                func.sum(traces.c.usd).label("usd"),
+                func.sum(traces.c.seconds).label("seconds"),
+            )
+            .where(traces.c.deployment == deployment)
+            .group_by(traces.c.version)
+        )
+        return {row.version: {k: v for k, v in row._mapping.items() if k != "version"} for row in self._rows(query)}
+
+    def drop_before(self, at: str, deployment: str, *, most: int = 1000) -> int:
+        """Drop traces from before a time with their feedback, a limited number at once; return how many."""
+        with explained(self.path), self._writer.begin() as connection:
+            old = traces.c.deployment == deployment, traces.c.at < at
+            ids = [row.id for row in connection.execute(select(traces.c.id).where(*old).limit(most))]
+            for start in range(0, len(ids), CHUNK):
+                chunk = ids[start : start + CHUNK]
+                connection.execute(feedback.delete().where(feedback.c.trace_id.in_(chunk)))
+                connection.execute(traces.delete().where(traces.c.id.in_(chunk)))
+        return len(ids)
+
+    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
+        with explained(self.path), self._reader.begin() as connection:
+            return list(connection.execute(query))
+
+
+_INTEGER = traces.c.calls.type
+
+
+def _trace_row(trace: Trace) -> dict[str, Any]:
+    row = trace.model_dump(exclude={"seq", "trajectory"})
+    held = trace.trajectory
+    row["trajectory"] = None if held is None else held.model_dump_json(exclude_defaults=True)
+    return row
+
+
+def _trace(row: Row[Any]) -> Trace:
+    plain = dict(row._mapping)
+    held = plain.pop("trajectory")
+    return Trace.model_validate({**plain, "trajectory": None if held is None else json.loads(held)})
+
+
+def _feedback_row(item: Feedback) -> dict[str, Any]:
+    label = None if item.label is None else json.dumps(item.label, ensure_ascii=True)
+    return {**item.model_dump(exclude={"seq"}), "label": label}
+
+
+def _feedback(row: Row[Any]) -> Feedback:
+    plain = dict(row._mapping)
+    label = plain["label"]
+    return Feedback.model_validate({**plain, "label": None if label is None else json.loads(label)})
+
+
+def require(found: dict[str, str], trace_id: str) -> str:
+    """Return the deployment of a trace; raise UsageError where it is not there."""
+    if trace_id not in found:
+        raise UsageError(f"there is no trace {trace_id!r}: it never was, or is older than traces are kept")
+    return found[trace_id]
