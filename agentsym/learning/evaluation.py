@@ -17,7 +17,7 @@ from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.network.network import Network
 from agentsym.network.records import LossReport
-from agentsym.runtime.context import Context
+from agentsym.runtime.context import Context, Writes
 from agentsym.runtime.forward import run as run_example
 from agentsym.runtime.ordered import in_order
 
@@ -35,6 +35,7 @@ class Evaluator:
         concurrency: examples in flight.
         comments: who writes the text of a loss that the metric has scored.
         supervised: whether the teacher sees the labels.
+        writes: stands in for what writes (see `Context`); None lets it happen.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Evaluator:
         concurrency: int = 8,
         comments: Literal["teacher", "metric"] = "teacher",
         supervised: bool = True,
+        writes: Writes | None = None,
     ) -> None:
         self.student = student
         self.teacher = teacher
@@ -55,6 +57,7 @@ class Evaluator:
         self.concurrency = concurrency
         self.comments = comments
         self.supervised = supervised
+        self.writes = writes
         self._clients: dict[str, LanguageModel] = {}
 
     def models(self, network: Network) -> list[LanguageModel]:
@@ -146,7 +149,14 @@ class Evaluator:
             yield item
 
     def _context(self, phase: Phase, rollout: int) -> Context:
-        return Context(student=self.student, door=self.door, phase=phase, rollout=rollout, clients=self._clients)
+        return Context(
+            student=self.student,
+            door=self.door,
+            phase=phase,
+            rollout=rollout,
+            writes=self.writes,
+            clients=self._clients,
+        )
 
 
 def _averaged(reports: Sequence[LossReport]) -> LossReport:

@@ -25,6 +25,7 @@ from agentsym.models.budget import Budget
 from agentsym.models.cache import ResponseCache
 from agentsym.models.door import Door, Recorder
 from agentsym.models.protocol import LanguageModel
+from agentsym.runtime.context import Writes
 
 if TYPE_CHECKING:
     from agentsym.learning.training import Algorithm, Training
@@ -48,6 +49,7 @@ class Wanted:
     concurrency: int
     cache: bool
     recorder: Recorder | None
+    writes: Writes | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
         concurrency=wanted.concurrency,
         comments="metric" if isinstance(optimizer, Recipe) else settings.comments,  # the blame is the comment
         supervised=settings.supervised,
+        writes=wanted.writes,
     )
     return Parts(
         door=door,

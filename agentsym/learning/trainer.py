@@ -36,7 +36,7 @@ from agentsym.models.recording import RecordedModel
 from agentsym.models.relay import RelayModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
-from agentsym.runtime.context import student_model
+from agentsym.runtime.context import Writes, student_model
 from agentsym.runtime.loop import run_sync
 from agentsym.store.store import Store, new_run_id
 
@@ -76,6 +76,8 @@ class Trainer(Generic[N]):
         max_seconds: no call starts after so many seconds.
         cache: whether answers of remote models are kept and reused.
         recorder: is shown every answer, for a recording that can be replayed.
+        writes: stands in for tools and function nodes that write, so that learning changes nothing in the world: called
+            with name and arguments, it returns the result; None lets them write.
         store: where the run is written; the user's store by default.
         watch: called with (kind, data) whenever something happened.
         origin: anything JSON that is to stand in the run's first event.
@@ -106,6 +108,7 @@ class Trainer(Generic[N]):
         max_seconds: float | None = None,
         cache: bool = True,
         recorder: Recorder | None = None,
+        writes: Writes | None = None,
         store: Store | None = None,
         watch: Watch | None = None,
         origin: Mapping[str, Any] | None = None,
@@ -128,6 +131,7 @@ class Trainer(Generic[N]):
             concurrency=concurrency,
             cache=cache,
             recorder=recorder,
+            writes=writes,
         )
         make_parts(replace(wanted, cache=False), Sets(train=()), self.settings, Budget())  # names, before any row
         self.sets = open_sets(

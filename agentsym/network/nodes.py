@@ -209,10 +209,12 @@ class FunctionNode(Node):
         inputs: the fields it reads; those of its signature by default.
         output: the one field that takes the result, or several if it returns a dictionary.
         parameters: declared weights, name → parameter (a plain string becomes a `Text`).
+        effect: `write` for code that changes the world outside; it is not run where versions are only compared.
     """
 
     kind: Literal["function"] = "function"
     timeout_s: float | None = 60.0
+    effect: Literal["read", "write"] = "read"
     code_ref: CodeRef
     _target: Any = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)

@@ -19,6 +19,7 @@ from agentsym.network.nodes import FunctionNode, ToolNode
 from agentsym.network.parameters import Code, Number, Option, Parameter, Text
 from agentsym.network.records import ToolCall
 from agentsym.network.tool import Tool, signature_fields, source_fields
+from agentsym.runtime.context import Writes
 from agentsym.runtime.recorder import Recorder, Scope, Visit
 from agentsym.runtime.values import check_fields, pick, plain
 
@@ -53,8 +54,8 @@ class ToolRunner:
         self._parameters = declared(tool.parameters, takes)
         self._returns = tool.returns.model_copy(update={"name": "result"})
 
-    async def __call__(self, arguments: Mapping[str, Any]) -> Any:
-        """Return the tool's result.
+    async def __call__(self, arguments: Mapping[str, Any], writes: Writes | None = None) -> Any:
+        """Return the tool's result; what `writes` gives instead of one that writes.
 
         Raises:
             NodeError: when an argument or the result has a wrong type, the tool takes longer than its timeout, or
@@ -62,7 +63,10 @@ class ToolRunner:
             SandboxError: when the sandbox breaks down.
         """
         self._check(arguments)
-        result = await self._function({**plain(dict(arguments)), **self._parameters})
+        if writes is not None and self.tool.effect == "write":
+            result = await writes(self.tool.name, plain(dict(arguments)))
+        else:
+            result = await self._function({**plain(dict(arguments)), **self._parameters})
         result = plain(result, f"the result of tool {self.tool.name!r}")
         check_fields({"result": result}, [self._returns], f"tool {self.tool.name!r}: its")
         return result
@@ -77,13 +81,13 @@ class ToolRunner:
             raise NodeError(f"tool {self.tool.name!r} needs {', '.join(missing)}, which nobody gives it")
         check_fields(arguments, self.tool.arguments, f"tool {self.tool.name!r}: argument")
 
-    async def recorded(self, call_id: str, arguments: Mapping[str, Any]) -> ToolCall:
+    async def recorded(self, call_id: str, arguments: Mapping[str, Any], writes: Writes | None = None) -> ToolCall:
         """Call the tool and return the call with its result, or with the error as text."""
         clock = asyncio.get_running_loop().time
         started = clock()
         made: dict[str, Any] = {"tool": self.tool.name, "id": call_id, "arguments": dict(arguments)}
         try:
-            made["result"] = await self(arguments)
+            made["result"] = await self(arguments, writes)
         except SandboxError:
             raise  # no fault of the model's, nor one that it could mend
         except Exception as error:
@@ -118,7 +122,7 @@ class ToolWork:
         started = clock()
         kept: dict[str, Any] = {"tool": self._node.tool.name, "arguments": values}
         try:
-            result = await self._run(values)
+            result = await self._run(values, visit.context.writes)
             kept["result"] = result
         except Exception as error:
             kept["error"] = f"{type(error).__name__}: {error}"
@@ -143,6 +147,9 @@ class FunctionWork:
     async def __call__(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         """Return the node's output."""
         given = plain(values)
+        if self._node.effect == "write" and visit.context.writes is not None:
+            result = await visit.context.writes(self._node.id, given)
+            return pick(result, self._node.output, f"what stands in for node {self._node.id!r}")
         if not self._method:
             result = await call(self._target, {**given, **self._parameters}, inline=False)
             return pick(result, self._node.output, f"function {self._node.code_ref.ref}")

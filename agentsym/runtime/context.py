@@ -6,8 +6,9 @@ It is handed along as a value, so two runs side by side never share anything by 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase
@@ -15,6 +16,9 @@ from agentsym.models.resolve import resolve
 
 Student = str | LanguageModel | None
 """Who runs the prompt nodes: a model string, a model, or None for `AGENTSYM_STUDENT`, else the embedded reader."""
+
+Writes = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+"""What is done instead of calling a tool, or a function node, that writes: its name and arguments → the result."""
 
 DEFAULT_STUDENT = "embedded"
 _TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING")
@@ -35,6 +39,7 @@ class Context:
         rollout: number of an independent sample of the same inputs.
         record: whether steps are kept.
         tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
+        writes: stands in for everything that changes the world outside (effect `write`); None lets it happen.
         on_text: is handed (node, piece) of every answer while it is written; None for nobody.
         ambient_tracing: whether the environment asks LangSmith to trace; looked up once, not at every run.
         clients: the models that nodes name themselves, by name, made at first use.
@@ -46,6 +51,7 @@ class Context:
     rollout: int = 0
     record: bool = True
     tracing: bool = False
+    writes: Writes | None = None
     on_text: Callable[[str, str], None] | None = None
     ambient_tracing: bool = field(default_factory=_ambient_tracing, repr=False, compare=False)
     clients: dict[str, LanguageModel] = field(default_factory=dict, repr=False, compare=False)

@@ -19,6 +19,7 @@ from agentsym.network.parameters import Number, Option
 from agentsym.network.prompt import Prompt
 from agentsym.network.records import Message, ToolCall
 from agentsym.runtime.calling import ToolRunner
+from agentsym.runtime.context import Writes
 from agentsym.runtime.recorder import Scope, Visit
 
 
@@ -94,19 +95,19 @@ class _Conversation:
                     "instructions when to answer"
                 )
             self._rounds_left -= 1
-            results = [await self._call(wanted) for wanted in reply.tool_calls]
+            results = [await self._call(wanted, visit.context.writes) for wanted in reply.tool_calls]
             visit.tool_calls += results
             asked = Message(role="assistant", content=reply.text, tool_calls=reply.tool_calls)
             self._between = (*self._between, asked, *(_told(result) for result in results))
 
-    async def _call(self, wanted: ToolCall) -> ToolCall:
+    async def _call(self, wanted: ToolCall, writes: Writes | None) -> ToolCall:
         if wanted.error is not None:
             return wanted  # its arguments cannot be read, and the model is told so
         tool = self._tools.get(wanted.tool)
         if tool is None:
             known = ", ".join(self._tools) or "none"
             return wanted.model_copy(update={"error": f"there is no tool {wanted.tool!r}; there are: {known}"})
-        return await tool.recorded(wanted.id, wanted.arguments)
+        return await tool.recorded(wanted.id, wanted.arguments, writes)
 
 
 def answer_schema(node: PromptNode) -> dict[str, Any]:
