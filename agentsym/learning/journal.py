@@ -18,7 +18,7 @@ from agentsym.models.ledger import Ledger
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 from agentsym.network.records import Gradient, LossReport
-from agentsym.store.events import as_stored
+from agentsym.store.events import AFTERWARDS, as_stored
 from agentsym.store.store import Store
 
 F = TypeVar("F", bound=Frozen)
@@ -78,7 +78,7 @@ class Journal:
         phase_ended = 0
         for event in self.store.events(self.run_id):
             self._seq = event.seq
-            if event.kind not in ("resume", "stop", "forget"):
+            if event.kind not in ("resume", "stop", *AFTERWARDS):
                 phase_ended = event.seq
             match event.kind:
                 case "run":
@@ -89,9 +89,9 @@ class Journal:
                 case "checkpoint":
                     state = kind.model_validate(event.data["state"])
                     self._pending = {}
-                case "trajectory" | "resume" | "stop" | "forget":
+                case "trajectory" | "resume" | "stop":
                     pass
-                case phase:
+                case phase if phase not in AFTERWARDS:
                     self._pending[phase] = event.data
         if not self._seq:
             raise UsageError(f"there is no run {self.run_id!r}; `agentsym runs list` shows those there are")

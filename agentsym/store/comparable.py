@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agentsym.store.events import Event
+from agentsym.store.events import AFTERWARDS, Event
 
 RUN = "RUN"
 """Stands for the run's id."""
@@ -22,13 +22,13 @@ def comparable(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     """Yield each event's kind and data; what is equal for runs of equal agent, data, settings, seed and answers.
 
     Stopping and going on leave no trace, so a run that was killed and resumed compares with one that was not: of the
-    stops only one at the very end stands there, no `resume`, and no numbers, which count both. Neither does forgetting
-    what a run teaches; what it was taught by others stands there without the ids of these.
+    stops only one at the very end stands there, no `resume`, and no numbers, which count both. Neither does what
+    is said of a run afterwards; what it was taught by others stands there without the ids of these.
     """
     stop: Event | None = None
     for event in events:
-        stop = event if event.kind == "stop" else stop if event.kind == "forget" else None
-        if event.kind not in ("resume", "stop", "forget"):
+        stop = event if event.kind == "stop" else stop if event.kind in AFTERWARDS else None
+        if event.kind not in ("resume", "stop", *AFTERWARDS):
             yield _plain(event)
     if stop is not None:
         yield _plain(stop)

@@ -18,6 +18,8 @@ from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
 from agentsym.network.records import Trajectory
 
+AFTERWARDS = ("forget", "withdrawn")
+"""Kinds of event that may follow when a run is over: it is to teach nothing, or its best version did not hold."""
 WITHOUT_TEXTS = {"steps": {"__all__": {"messages": {"__all__": {"content"}}}}}
 
 

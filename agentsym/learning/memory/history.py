@@ -73,7 +73,8 @@ class _Try(NamedTuple):
 def lessons_of(store: Store, run: RunInfo, bases: Bases, held_out: Container[str] = ()) -> tuple[Lesson, ...]:
     """Return the lessons of a run, in the order in which its edits were tried; moves of the pipeline teach none.
 
-    Edits that answer a failure of one of the rows in `held_out` are left out.
+    Edits that answer a failure of one of the rows in `held_out` are left out. Where the run's best version did not hold
+    when it was deployed, what was kept counts as taken back.
     """
     versions = store.forward_versions(run.id)
     tries = _Tries()
@@ -103,6 +104,8 @@ def lessons_of(store: Store, run: RunInfo, bases: Bases, held_out: Container[str
             case "validate_again":
                 tries.settle(again=True)
     tries.settle()
+    if store.last_event(run.id, kind="withdrawn") is not None:
+        tries.withdraw()
     return tuple(_lessons(run, tries.made))
 
 
@@ -150,6 +153,10 @@ class _Tries:
             if at is not None and number not in harmless and (again or not self.accepted):
                 self.made[at] = self.made[at]._replace(fate="taken back")
         self.accepted, self.harmless, self._since = None, None, []
+
+    def withdraw(self) -> None:
+        """Mark everything that was kept as taken back."""
+        self.made = [made._replace(fate="taken back") if made.fate == "kept" else made for made in self.made]
 
 
 def _tried(

@@ -46,6 +46,11 @@ class Entry(Frozen):
     prev_hash: str
     hash: str
 
+    def data(self) -> dict[str, Any]:
+        """Return the details as values."""
+        found: dict[str, Any] = json.loads(self.details)
+        return found
+
 
 class Broken(Frozen):
     """The first entry that does not fit the chain, and what is wrong with it."""
@@ -76,6 +81,13 @@ class Audit:
             query = query.where(audit.c.object_id == object_id)
         with explained(self.path), self._reader.begin() as connection:
             return tuple(Entry.model_validate(dict(row)) for row in connection.execute(query).mappings())
+
+    def last(self, event: str, object_id: str) -> Entry | None:
+        """Return the last entry of an event about an object; None if there is none."""
+        query = select(audit).where(audit.c.event == event, audit.c.object_id == object_id)
+        with explained(self.path), self._reader.begin() as connection:
+            row = connection.execute(query.order_by(audit.c.seq.desc()).limit(1)).mappings().first()
+        return None if row is None else Entry.model_validate(dict(row))
 
     def verify(self) -> Broken | Entry | None:
         """Walk the whole chain; return the first entry that is wrong, else the last one (None: the log is empty)."""

@@ -87,6 +87,7 @@ audit = Table(
     Column("details", Text, nullable=False),
     Column("prev_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Index("ix_audit_object_id_event", "object_id", "event"),
 )
 
 tokens = Table(

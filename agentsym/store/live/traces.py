@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Engine, Row, Select, func, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, func, or_, select
 
 from agentsym.errors import UsageError
 from agentsym.network.canonical import Frozen
@@ -167,33 +167,38 @@ class Traces:
             before = rows[-1].seq
             most -= len(rows)
 
-    def outcomes(self, deployment: str, version: str, *, most: int, canary_from: str = "") -> list[tuple[str, str]]:
-        """Return (trace id, status) of the newest live requests of a version, in the order in which they came.
+    def first_judged(self, deployment: str, version: str, since: str, *, most: int) -> list[Trace]:
+        """Return the live traces of a version since a time that were judged first, in the order of their judgement.
+
+        What comes later never changes the beginning of this list.
+        """
+        first = func.min(feedback.c.seq)
+        judges = or_(feedback.c.score.is_not(None), feedback.c.label.is_not(None))
+        said = (
+            select(feedback.c.trace_id, first.label("first"))
+            .join(traces, traces.c.id == feedback.c.trace_id)
+            .where(*_live(deployment, version, since), judges)
+            .group_by(feedback.c.trace_id)
+            .order_by(first)
+            .limit(most)
+            .subquery()
+        )
+        query = select(traces).join(said, said.c.trace_id == traces.c.id).order_by(said.c.first)
+        return list(map(_trace, self._rows(query)))
+
+    def outcomes(self, deployment: str, version: str, *, since: str = "", most: int, oldest: bool = False) -> list[str]:
+        """Return the status of live requests of a version in the order in which they came: the newest, or the oldest.
 
         Args:
             deployment: the deployment.
             version: the version.
+            since: only those from this time on.
             most: how many at most.
-            canary_from: only those from this time on.
+            oldest: the first ones instead of the last.
         """
-        query = select(traces.c.id, traces.c.status).where(
-            traces.c.deployment == deployment,
-            traces.c.version == version,
-            traces.c.origin == "live",
-            traces.c.at >= canary_from,
-        )
-        rows = self._rows(query.order_by(traces.c.seq.desc()).limit(most))
-        return [(row.id, row.status) for row in reversed(rows)]
-
-    def first_outcomes(self, deployment: str, version: str, since: str, *, most: int) -> list[tuple[str, str]]:
-        """Return (trace id, status) of the first live requests of a version since a time, in their order."""
-        query = select(traces.c.id, traces.c.status).where(
-            traces.c.deployment == deployment,
-            traces.c.version == version,
-            traces.c.origin == "live",
-            traces.c.at >= since,
-        )
-        return [(row.id, row.status) for row in self._rows(query.order_by(traces.c.seq).limit(most))]
+        query = select(traces.c.status).where(*_live(deployment, version, since)).limit(most)
+        found = [row.status for row in self._rows(query.order_by(traces.c.seq if oldest else traces.c.seq.desc()))]
+        return found if oldest else found[::-1]
 
     def totals(self, deployment: str) -> dict[str, dict[str, Any]]:
         """Return version → how many requests it has answered, how many failed, tokens, US dollars, seconds."""
@@ -230,6 +235,16 @@ class Traces:
 
 
 _INTEGER = traces.c.calls.type
+
+
+def _live(deployment: str, version: str, since: str) -> tuple[ColumnElement[bool], ...]:
+    """Return what picks the live requests of a version since a time."""
+    return (
+        traces.c.deployment == deployment,
+        traces.c.version == version,
+        traces.c.origin == "live",
+        traces.c.at >= since,
+    )
 
 
 def _trace_row(trace: Trace) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("prev_hash", sa.Text, nullable=False),
         sa.Column("hash", sa.Text, nullable=False),
     )
+    op.create_index("ix_audit_object_id_event", "audit", ["object_id", "event"])
     op.create_table(
         "tokens",
         sa.Column("id", sa.Text, primary_key=True),

@@ -1,0 +1,360 @@
+"""`Evolution`: one turn of the wheel. The live version is watched, the open candidate moved on, or a new one learned.
+
+Everything it needs to know stands in the store, so it can be killed anywhere and called again, and several processes
+may turn it: what must happen once is done by compare-and-swap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from agentsym.deploy.evolution.allowed import narrowed, violations, widened
+from agentsym.deploy.evolution.examples import judgement, score_of
+from agentsym.deploy.evolution.material import Material, gather
+from agentsym.deploy.evolution.monitor import BASELINE, LOOKS, Look, error_looks, score_looks
+from agentsym.deploy.evolution.shadow import Evaluation, shadow
+from agentsym.deploy.policy import Policy
+from agentsym.errors import NetworkError, UsageError
+from agentsym.learning.evaluation import Evaluator
+from agentsym.learning.metrics import Metric, load_metric
+from agentsym.learning.run import Run
+from agentsym.learning.teacher.contrastive import ContrastiveTeacher
+from agentsym.learning.trainer import Trainer
+from agentsym.models.door import Door
+from agentsym.models.protocol import LanguageModel
+from agentsym.network.canonical import Frozen
+from agentsym.network.network import Network
+from agentsym.network.revive import revive
+from agentsym.runtime.context import student_model
+from agentsym.store.live.releases import OPEN, Deployment, Release
+from agentsym.store.live.traces import Trace
+from agentsym.store.store import Store
+
+ACTOR = "evolution"
+Watch = Callable[[str, Mapping[str, Any]], None]
+What = Literal["waits", "learned", "rejected", "held", "canary", "promoted", "rolled_back", "frozen"]
+
+
+class Turn(Frozen):
+    """What one turn did, and why.
+
+    Attributes:
+        what: `waits` when there was nothing to do.
+        version: the version that it was done to.
+        reason: why.
+    """
+
+    what: What
+    version: str | None = None
+    reason: str = ""
+
+
+class Evolution:
+    """The evolution of one deployment.
+
+    Args:
+        store: where traces, feedback and releases are.
+        name: the deployment.
+        agent: the user's agent, whose code every version shares.
+        policy: what may be learned, and how it goes live.
+        student: as for a trainer.
+        teacher: likewise.
+        folder: what files of the policy are relative to.
+        concurrency: examples and model calls in flight.
+        watch: is told what a learning run does.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        agent: Network,
+        policy: Policy,
+        *,
+        student: str | LanguageModel | None = None,
+        teacher: Any = None,
+        folder: Path | None = None,
+        concurrency: int = 8,
+        watch: Watch | None = None,
+    ) -> None:
+        self.store = store
+        self.name = name
+        self.agent = agent
+        self.policy = policy
+        self.student = student
+        self.teacher = teacher
+        self.folder = folder
+        self.concurrency = concurrency
+        self.watch = watch
+        self.metric: Metric = load_metric(policy.learning.metric, folder)
+
+    async def turn(self) -> Turn:
+        """Do the one thing that is due.
+
+        Raises:
+            UsageError: nothing is deployed under the name.
+            ConflictError: another process did it meanwhile; the next turn sees what.
+        """
+        deployment = self._deployment()
+        watched = await self._watched(deployment)
+        if watched is not None:
+            return watched
+        if deployment.frozen:
+            return Turn(what="frozen", reason="learning is frozen; `agentsym evolve unfreeze` lets it go on")
+        open_ = self.store.releases.releases(self.name, *OPEN)
+        if open_:
+            return await self._moved_on(deployment, open_[0])
+        return await self._learned(deployment)
+
+    def network(self, version: str) -> Network:
+        """Return a version of the deployment as a living agent."""
+        if version == self.agent.version:
+            return self.agent
+        return revive(self.agent, self.store.releases.content(self.name, version))
+
+    def material(self, network: Network) -> Material:
+        """Return what there is to learn from and to measure by."""
+        return gather(self.store, self.name, network, self.policy, self.metric, self.folder)
+
+    # --- the live version
+
+    async def _watched(self, deployment: Deployment) -> Turn | None:
+        """Take the live version back if it does worse than the one before it; None if it does not."""
+        live = self.store.releases.release(self.name, deployment.live)
+        if live.parent is None or "from" not in live.details:
+            return None
+        before = self.store.releases.release(self.name, live.details["from"])
+        if before.state != "superseded":
+            return None
+        alarm = next((look for look in await self.looks(live, before) if look.alarm), None)
+        if alarm is None:
+            return None
+        details = {"look": alarm._asdict()}
+        self.store.releases.roll_back(
+            self.name, expected=live.version, to=before.version, actor=ACTOR, reason=str(alarm), details=details
+        )
+        self._withdraw(live, str(alarm))
+        return Turn(what="rolled_back", version=live.version, reason=str(alarm))
+
+    async def looks(self, version: Release, before: Release) -> list[Look]:
+        """Return all looks at a live or canary version that are due, compared with the version before it."""
+        traces = self.store.traces
+        base = [trace for trace, _ in traces.judged(self.name, most=BASELINE, version=before.version)]
+        since = version.changed
+        judged = traces.first_judged(self.name, version.version, since, most=LOOKS[-1])
+        old = traces.outcomes(self.name, before.version, most=BASELINE)
+        new = traces.outcomes(self.name, version.version, since=since, most=LOOKS[-1], oldest=True)
+        return [
+            *score_looks(await self._scores(base[::-1]), await self._scores(judged)),
+            *error_looks([status != "ok" for status in old], [status != "ok" for status in new]),
+        ]
+
+    async def _scores(self, judged: list[Trace]) -> list[float]:
+        said = self.store.traces.feedback_of(trace.id for trace in judged)
+        found = [(trace, judgement(said.get(trace.id, ()))) for trace in judged]
+        return [await score_of(self.metric, trace, verdict) for trace, verdict in found if verdict is not None]
+
+    # --- the open candidate
+
+    async def _moved_on(self, deployment: Deployment, candidate: Release) -> Turn:
+        """Take the next step with the open candidate."""
+        if candidate.parent != deployment.live:
+            return self._rejected(candidate, "the version that it was learned from is not live any more")
+        match candidate.state:
+            case "draft":
+                return await self._checked(deployment, candidate)
+            case "validated":
+                self._move(candidate, "shadow", "it keeps to the policy")
+                return await self._compared(deployment, self.store.releases.release(self.name, candidate.version))
+            case "shadow":
+                return await self._compared(deployment, candidate)
+            case "canary":
+                return await self._tried(deployment, candidate)
+            case _:
+                reason = f"{candidate.version[:12]} waits for a person: {candidate.reason}"
+                return Turn(what="waits", version=candidate.version, reason=reason)
+
+    async def _checked(self, deployment: Deployment, candidate: Release) -> Turn:
+        """Hold a candidate against the policy and the lint."""
+        base = self.network(deployment.live)
+        try:
+            network = self.network(candidate.version)
+            network.check()
+        except NetworkError as error:
+            return self._rejected(candidate, f"it is no legal agent: {error}")
+        if broken := list(violations(base, network, self.policy.allowed)):
+            return self._rejected(candidate, "; ".join(broken), {"violations": broken})
+        self._move(candidate, "validated", "it keeps to the policy")
+        return await self._moved_on(deployment, self.store.releases.release(self.name, candidate.version))
+
+    async def _compared(self, deployment: Deployment, candidate: Release) -> Turn:
+        """Compare a candidate with the live version on questions that it has not learned from."""
+        found = await self.compare(deployment.live, candidate.version)
+        details = {"shadow": found.model_dump(mode="json")}
+        reason = "; ".join(found.reasons)
+        release = self.policy.release
+        if found.verdict == "reject":
+            return self._rejected(candidate, reason, details)
+        if found.verdict == "hold" and release.approval == "never":
+            return Turn(what="waits", version=candidate.version, reason=reason)
+        if found.verdict == "hold" or release.approval == "always":
+            self._move(candidate, "held", reason, details)
+            return Turn(what="held", version=candidate.version, reason=reason)
+        return self._released(deployment, candidate, reason, details)
+
+    async def compare(self, live: str, candidate: str) -> Evaluation:
+        """Run the shadow evaluation of a candidate."""
+        base = self.network(live)
+        material = self.material(base)
+        evaluator = Evaluator(
+            student=student_model(self.student),
+            teacher=ContrastiveTeacher(),  # never asked: people's judgements score
+            metric=material.metric,
+            door=Door(concurrency=self.concurrency),
+            concurrency=self.concurrency,
+            comments="metric",
+            writes=material.writes,
+        )
+        replay = material.rows("replay")[: self.policy.shadow.max_rows]
+        must_pass = material.rows("must_pass")[: self.policy.shadow.max_rows + len(material.curated)]
+        return await shadow(
+            evaluator, material.metric, base, self.network(candidate), replay, must_pass, self.policy.shadow
+        )
+
+    def _released(
+        self, deployment: Deployment, candidate: Release, reason: str, details: Mapping[str, Any], actor: str = ACTOR
+    ) -> Turn:
+        """Let a candidate answer: a share of the threads first, or all of them."""
+        share = self.policy.release.canary
+        if share and candidate.state != "canary":
+            self.store.releases.move(candidate, "canary", actor=actor, reason=reason, details=details, share=share)
+            return Turn(
+                what="canary", version=candidate.version, reason=f"it answers {share:.0%} of the threads; {reason}"
+            )
+        self.store.releases.promote(
+            candidate,
+            expected=deployment.live,
+            actor=actor,
+            reason=reason,
+            details={**details, "from": deployment.live},
+        )
+        return Turn(what="promoted", version=candidate.version, reason=reason)
+
+    async def _tried(self, deployment: Deployment, candidate: Release) -> Turn:
+        """Look at what people say of a canary."""
+        live = self.store.releases.release(self.name, deployment.live)
+        looks = await self.looks(candidate, live)
+        if alarm := next((look for look in looks if look.alarm), None):
+            return self._rejected(candidate, str(alarm), {"look": alarm._asdict()})
+        needed = self.policy.release.canary_requests
+        judged = self.store.traces.first_judged(self.name, candidate.version, candidate.changed, most=needed)
+        if len(judged) >= needed:
+            return self._released(deployment, candidate, f"{needed} judged answers as a canary gave no alarm", {})
+        waited = (datetime.now(UTC) - datetime.fromisoformat(candidate.changed)).total_seconds()
+        if waited > self.policy.release.canary_seconds:
+            return self._rejected(candidate, f"as a canary it had only {len(judged)} judged answers in {waited:.0f} s")
+        return Turn(what="waits", version=candidate.version, reason=f"canary: {len(judged)} of {needed} judged answers")
+
+    def approve(self, version: str, *, actor: str, reason: str) -> Turn:
+        """Let a candidate that waits for a person go live, through the canary if there is one.
+
+        Raises:
+            UsageError: it does not wait for a person.
+        """
+        candidate = self.store.releases.release(self.name, version)
+        if candidate.state != "held":
+            raise UsageError(
+                f"{candidate.version[:12]} is {candidate.state}; only a version that is held can be approved"
+            )
+        return self._released(self._deployment(), candidate, reason or "approved", {}, actor)
+
+    def _rejected(self, candidate: Release, reason: str, details: Mapping[str, Any] | None = None) -> Turn:
+        self._move(candidate, "rejected", reason, details)
+        self._withdraw(candidate, reason)
+        return Turn(what="rejected", version=candidate.version, reason=reason)
+
+    def _withdraw(self, release: Release, reason: str) -> None:
+        """Tell later runs that what this one learned did not hold."""
+        run = release.details.get("run")
+        if isinstance(run, str) and self.store.last_event(run, kind="withdrawn") is None:
+            self.store.append(run, "withdrawn", {"version": release.version, "reason": reason})
+
+    def _move(
+        self,
+        candidate: Release,
+        to: Literal["validated", "shadow", "held", "rejected"],
+        reason: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.store.releases.move(candidate, to, actor=ACTOR, reason=reason, details=details)
+
+    # --- a new candidate
+
+    async def _learned(self, deployment: Deployment) -> Turn:
+        """Learn a candidate, if there are enough new failures and the last one is long enough ago."""
+        learning = self.policy.learning
+        last = self.store.audit.last("learning ended", self.name)
+        now = datetime.now(UTC)
+        changed = max(deployment.changed, last.at if last else "")
+        rest = learning.cool_down - (now - datetime.fromisoformat(changed)).total_seconds()
+        base = self.network(deployment.live)
+        material = self.material(base)
+        after = int(last.data().get("feedback", 0)) if last else 0
+        failures = material.failures(deployment.live, after)
+        if len(failures) < learning.min_failures:
+            return Turn(what="waits", reason=f"{len(failures)} of {learning.min_failures} new failures to learn from")
+        if rest > 0 and (last is not None or deployment.generation > 1):
+            return Turn(what="waits", reason=f"{len(failures)} new failures; the cool-down ends in {rest:.0f} s")
+        run = await self._fit(narrowed(base, self.policy.allowed), material)
+        candidate = widened(run.best, base)
+        blocked = self._state(candidate.version) if candidate.version != base.version else None
+        seen = max((example.judgement.seq for example in material.examples), default=0)
+        about = {"run": run.id, "feedback": seen, "failures": len(failures), "status": run.status}
+        if candidate.version == base.version or blocked:
+            nothing = f"what is {blocked} already" if blocked else f"nothing better ({run.reason})"
+            self.store.audit.write(ACTOR, "learning ended", self.name, {**about, "learned": False})
+            return Turn(what="learned", reason=f"run {run.id} found {nothing}")
+        try:
+            release = self.store.releases.propose(
+                self.name, candidate, parent=deployment.live, actor=ACTOR, details={"run": run.id}
+            )
+        finally:
+            self.store.audit.write(ACTOR, "learning ended", self.name, {**about, "learned": True})
+        return await self._moved_on(deployment, release)
+
+    async def _fit(self, base: Network, material: Material) -> Run[Network]:
+        learning = self.policy.learning
+        trainer = Trainer(
+            base,
+            material.rows("learn"),
+            metric=material.metric,
+            student=self.student,
+            teacher=self.teacher,
+            optimizer=learning.optimizer,
+            concurrency=self.concurrency,
+            max_calls=learning.max_calls,
+            max_tokens=learning.max_tokens,
+            max_usd=learning.max_usd,
+            writes=material.writes,
+            store=self.store,
+            watch=self.watch,
+            origin={"deployment": self.name},
+            steps=learning.steps,
+            repeats=learning.repeats,
+            seed=learning.seed,
+        )
+        return await trainer.afit()
+
+    def _state(self, version: str) -> str | None:
+        """Return where a version stands; None if the deployment does not know it."""
+        known = {release.version: release.state for release in self.store.releases.releases(self.name)}
+        return known.get(version)
+
+    def _deployment(self) -> Deployment:
+        found = self.store.releases.deployment(self.name)
+        if found is None:
+            raise UsageError(f"there is no deployment {self.name!r}; `agentsym serve AGENT` makes one")
+        return found

@@ -1,0 +1,77 @@
+"""What a deployment knows at a moment: examples by set, curated rows, the metric, and what stands in for writes.
+
+Learning and shadow evaluation both begin here, so they never disagree about what a row is or says.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from agentsym.deploy.evolution.examples import Example, FeedbackMetric, Part, examples
+from agentsym.deploy.evolution.stubs import RecordedWrites
+from agentsym.deploy.policy import Policy
+from agentsym.learning.dataset import Dataset
+from agentsym.learning.loss import PERFECT
+from agentsym.learning.metrics import Metric
+from agentsym.learning.protocols import Row
+from agentsym.network.network import Network
+from agentsym.store.store import Store
+
+
+class Material(NamedTuple):
+    """What there is to learn from and to measure by.
+
+    Attributes:
+        examples: the questions in the window, the newest first.
+        curated: must-pass rows that people wrote down.
+        metric: scores outputs by all of it.
+        writes: stands in for what writes.
+    """
+
+    examples: list[Example]
+    curated: tuple[Row, ...]
+    metric: FeedbackMetric
+    writes: RecordedWrites
+
+    def rows(self, part: Part) -> tuple[Row, ...]:
+        """Return the rows of a set, the newest first; the curated ones are must-pass rows too."""
+        found = tuple(example.row for example in self.examples if example.part == part)
+        if part != "must_pass":
+            return found
+        known = {row.id for row in found}
+        return (*found, *(row for row in self.curated if row.id not in known))
+
+    def failures(self, version: str, after: int) -> list[Example]:
+        """Return what a version got wrong in the learn set, of what was judged after a place in the store."""
+        return [
+            example
+            for example in self.examples
+            if example.part == "learn"
+            and example.version == version
+            and example.judgement.seq > after
+            and not _right(example)
+        ]
+
+
+def gather(store: Store, name: str, network: Network, policy: Policy, metric: Metric, folder: Path | None) -> Material:
+    """Read the window of judged traces.
+
+    Raises:
+        DataError: the policy's must-pass rows cannot be read.
+    """
+    judged = list(store.traces.judged(name, most=policy.learning.window))
+    found = examples(network, judged)
+    curated: tuple[Row, ...] = ()
+    if policy.shadow.must_pass is not None:
+        curated = Dataset(network, notice=lambda _: None).load((folder or Path()) / policy.shadow.must_pass)
+    trajectories = (trace.trajectory for trace, _ in judged if trace.trajectory is not None)
+    writes = RecordedWrites(network, trajectories, policy.shadow.stubs)
+    return Material(found, curated, FeedbackMetric(metric, found), writes)
+
+
+def _right(example: Example) -> bool:
+    """Whether an answer was right, as far as feedback says; a label is compared field by field."""
+    if example.row.expected:
+        return all(example.answer.get(name) == value for name, value in example.row.expected.items())
+    return (example.judgement.score or 0.0) >= PERFECT

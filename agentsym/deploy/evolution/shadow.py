@@ -1,0 +1,205 @@
+"""Shadow evaluation: the live version and a candidate run the same held-out questions, and nothing is written.
+
+Whether the candidate is better is decided by rules on the paired scores; where the rows are too few, or the gain rests
+on answers that nobody has judged, a person decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from agentsym.deploy.evolution.examples import FeedbackMetric
+from agentsym.deploy.evolution.stubs import MISSED
+from agentsym.deploy.policy import Shadow
+from agentsym.learning.evaluation import Evaluator
+from agentsym.learning.loss import PERFECT
+from agentsym.learning.protocols import Evidence, Row
+from agentsym.learning.statistics import paired_bootstrap
+from agentsym.network.canonical import Frozen
+from agentsym.network.network import Network
+
+SLACK = 0.05
+"""Seconds by which the 95th percentile may always rise: below that a machine's own noise decides."""
+MUCH = 999.0
+"""The ratio of something to nothing."""
+UNEVALUABLE = 0.2
+"""Share of rows that cannot be run without writing, from which on a person decides."""
+
+
+class Gain(Frozen):
+    """The mean difference of paired scores and its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Evaluation(Frozen):
+    """What a shadow evaluation found.
+
+    Attributes:
+        n: rows of replay that both versions ran.
+        base: mean score of the live version on them.
+        candidate: of the candidate.
+        gain: candidate minus base, an answer that nobody has judged counted as no change.
+        hoped: mean gain with such answers counted as half right.
+        unjudged: rows on which the candidate gives such an answer.
+        must_pass: must-pass rows that were run.
+        regressions: ids of must-pass rows that went from pass to fail.
+        unevaluable: rows that cannot be run without writing.
+        cost_ratio: tokens of the candidate by those of the base.
+        latency_ratio: 95th percentile of the seconds, likewise.
+        verdict: `promote`, `hold` (a person decides) or `reject`.
+        reasons: why.
+    """
+
+    n: int
+    base: float
+    candidate: float
+    gain: Gain
+    hoped: float
+    unjudged: int
+    must_pass: int
+    regressions: tuple[str, ...]
+    unevaluable: int
+    cost_ratio: float
+    latency_ratio: float
+    verdict: Literal["promote", "hold", "reject"]
+    reasons: tuple[str, ...]
+
+
+class _Ran(NamedTuple):
+    """What one version did with the rows: score by row, rows that would write, answers nobody judged, cost, times."""
+
+    scores: dict[str, float]
+    missed: set[str]
+    unjudged: set[str]
+    tokens: int
+    seconds: list[float]
+
+
+async def shadow(
+    evaluator: Evaluator,
+    metric: FeedbackMetric,
+    base: Network,
+    candidate: Network,
+    replay: Sequence[Row],
+    must_pass: Sequence[Row],
+    policy: Shadow,
+) -> Evaluation:
+    """Run both versions on the same rows, with the same rollouts, and decide.
+
+    Args:
+        evaluator: runs and scores rows; its `writes` must stand in for what writes, its metric must be `metric`.
+        metric: knows which answers nobody has judged.
+        base: the live version.
+        candidate: the version that may take its place.
+        replay: rows that decide on the gain.
+        must_pass: rows that must not go from pass to fail.
+        policy: the bounds.
+    """
+    rows = (*replay, *must_pass)
+    before = await _run(evaluator, metric, base, rows, policy.repeats)
+    after = await _run(evaluator, metric, candidate, rows, policy.repeats)
+    missed = before.missed | after.missed
+    pairs = [row.id for row in replay if row.id not in missed]
+    old = [before.scores[row] for row in pairs]
+    hoped = [after.scores[row] for row in pairs]
+    sure = [before.scores[row] if row in after.unjudged else after.scores[row] for row in pairs]
+    broken = [
+        row.id
+        for row in must_pass
+        if row.id not in missed
+        and row.id not in after.unjudged
+        and before.scores[row.id] >= PERFECT > after.scores[row.id]
+    ]
+    interval = paired_bootstrap(old, sure) if pairs else None
+    found = Evaluation(
+        n=len(pairs),
+        base=_mean(old),
+        candidate=_mean(sure),
+        gain=Gain(mean=interval.mean, low=interval.low, high=interval.high)
+        if interval
+        else Gain(mean=0, low=0, high=0),
+        hoped=_mean(hoped) - _mean(old),
+        unjudged=len(after.unjudged & set(pairs)),
+        must_pass=sum(row.id not in missed for row in must_pass),
+        regressions=tuple(broken),
+        unevaluable=len(missed),
+        cost_ratio=_ratio(after.tokens, before.tokens),
+        latency_ratio=_ratio(_p95(after.seconds), _p95(before.seconds)),
+        verdict="reject",
+        reasons=(),
+    )
+    slower = _p95(after.seconds) > policy.latency * _p95(before.seconds) + SLACK
+    return _decided(found, len(rows), slower, policy)
+
+
+def _decided(found: Evaluation, rows: int, slower: bool, policy: Shadow) -> Evaluation:
+    """Add the verdict: what speaks against the candidate rejects it, what is open is left to a person."""
+    against: list[str] = []
+    if found.regressions:
+        against.append(
+            f"{len(found.regressions)} must-pass rows went from pass to fail: {', '.join(found.regressions[:5])}"
+        )
+    if found.cost_ratio > policy.cost:
+        against.append(f"it needs {found.cost_ratio:.2f} times the tokens (at most {policy.cost:g})")
+    if slower:
+        against.append(
+            f"it is slower: {found.latency_ratio:.2f} times at the 95th percentile (at most {policy.latency:g})"
+        )
+    if found.gain.low < -policy.epsilon and found.n >= policy.min_rows:
+        against.append(
+            f"the gain may be negative: 95 % interval from {found.gain.low:+.3f} (bound {-policy.epsilon:+.3f})"
+        )
+    open_: list[str] = []
+    if found.gain.mean < policy.delta:
+        few = f"the gain is {found.gain.mean:+.3f}, less than {policy.delta:+.3f}"
+        if found.unjudged and found.hoped >= policy.delta:
+            open_.append(
+                f"{few}; {found.unjudged} answers that people disliked are others now, which nobody has judged"
+            )
+        else:
+            against.append(few)
+    if found.n < policy.min_rows:
+        open_.append(f"only {found.n} rows could be compared, fewer than {policy.min_rows}")
+    if found.unevaluable > UNEVALUABLE * rows:
+        open_.append(f"{found.unevaluable} of {rows} rows cannot be run without writing")
+    verdict: Literal["promote", "hold", "reject"] = "reject" if against else "hold" if open_ else "promote"
+    better = (f"gain {found.gain.mean:+.3f} on {found.n} rows, no must-pass row broke",)
+    return found.model_copy(update={"verdict": verdict, "reasons": tuple(against or open_ or better)})
+
+
+async def _run(
+    evaluator: Evaluator, metric: FeedbackMetric, network: Network, rows: Sequence[Row], repeats: int
+) -> _Ran:
+    ran = _Ran({}, set(), set(), 0, [])
+    tokens = 0
+
+    def see(item: Evidence) -> None:
+        nonlocal tokens
+        tokens += item.trajectory.worth.tokens
+        ran.seconds.append(item.trajectory.seconds)
+        if item.trajectory.status == "error" and MISSED in (item.trajectory.error or ""):
+            ran.missed.add(item.row.id)
+        elif item.trajectory.status == "ok" and metric.unjudged(item.row, item.trajectory.output):
+            ran.unjudged.add(item.row.id)
+
+    if rows:
+        reports = await evaluator.scores(network, rows, samples=repeats, seen=see)
+        ran.scores.update((row.id, report.score) for row, report in zip(rows, reports, strict=True))
+    return ran._replace(tokens=tokens)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else 0.0
+
+
+def _ratio(after: float, before: float) -> float:
+    return after / before if before else 1.0 if not after else MUCH
+
+
+def _p95(values: Sequence[float]) -> float:
+    return sorted(values)[max(0, math.ceil(0.95 * len(values)) - 1)] if values else 0.0
