@@ -1,6 +1,7 @@
 """`agentsym doctor`: what this installation has and what it lacks, so that a person need not guess.
 
-It reads names, versions and folders only: no key is shown, nothing is made, nobody is called.
+It reads names, versions and folders, and asks the store whether it answers: no key is shown, nothing is made, nobody
+else is called.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def doctor(as_json: options.Json = False) -> None:
         "python": {"version": platform.python_version(), "executable": sys.executable, "system": platform.platform()},
         "extras": _extras(),
         "keys": _keys(),
-        "store": _place(_store_path()),
+        "store": _store(),
         "cache": _place(_cache_path()),
         "sandbox": _sandbox(),
     }
@@ -65,10 +66,22 @@ def _keys() -> dict[str, list[str]]:
     return {prefix: names for prefix, names in set_.items() if names}
 
 
-def _store_path() -> Path:
-    from agentsym.store import default_path
+def _store() -> dict[str, Any]:
+    """Say which store it is, and whether it answers; what is missing is not made."""
+    from agentsym.errors import AgentsymError
+    from agentsym.store import default_place
+    from agentsym.store.database import look
 
-    return default_path()
+    place = default_place()
+    file = _place(place) if isinstance(place, Path) else None
+    found = file or {"path": str(place), "exists": False, "writable": True, "problem": ""}
+    if found["problem"] or (file and not file["exists"]):
+        return {**found, "schema": None}
+    try:
+        schema = look(place)
+    except AgentsymError as error:
+        return {**found, "writable": False, "problem": str(error), "schema": None}
+    return {**found, "exists": schema is not None, "schema": schema}
 
 
 def _cache_path() -> Path:
@@ -116,7 +129,8 @@ def _show(found: Mapping[str, Any]) -> None:
     table.add_row("keys", ", ".join(keys) or "none is set; the embedded models need none")
     for name in ("store", "cache"):
         place = found[name]
-        state = place["problem"] or ("there" if place["exists"] else "not there yet, can be made")
+        there = f"there, schema {place['schema']}" if place.get("schema") else "there"
+        state = place["problem"] or (there if place["exists"] else "not there yet, can be made")
         table.add_row(name, f"{place['path']} ({state})")
     level = found["sandbox"]["level"]
     table.add_row("sandbox", level or "none works here: learned code is refused, prompts and structure can be learned")

@@ -60,8 +60,8 @@ class Texts:
         return known
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the rows for the table `texts`."""
-        return [{"hash": known, "text": text} for text, known in self._hashes.items()]
+        """Return the rows for the table `texts`, in the order that all writers keep (`insert_new`)."""
+        return [{"hash": known, "text": text} for known, text in sorted((h, t) for t, h in self._hashes.items())]
 
 
 def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:

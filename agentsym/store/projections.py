@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Table, bindparam, insert
 
 from agentsym.errors import StoreError
 from agentsym.store.events import Event
+from agentsym.store.inserting import insert_new
 from agentsym.store.schema import DERIVED, runs, steps, trajectories, versions
 
 SUMMARY = frozenset(column.name for column in runs.columns) - {"id", "agent", "created", "config"}
@@ -132,8 +132,7 @@ def apply(connection: Connection, changes: Sequence[Change]) -> None:
                 statement = table.update().where(table.c.id == bindparam("key"))
                 connection.execute(statement, [{"key": row.pop("id"), **row} for row in map(dict, rows)])
             else:
-                adding = insert(table)
-                connection.execute(adding.on_conflict_do_nothing() if how == "keep" else adding, rows)
+                connection.execute(insert_new(connection, table) if how == "keep" else insert(table), rows)
 
 
 def _summary(event: Event) -> dict[str, Any]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, exists, literal_column, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, exists, select
 
 from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
 from agentsym.network.records import Trajectory
 from agentsym.store.database import explained
 from agentsym.store.events import Event, hashes_of, unpack_trajectory
+from agentsym.store.place import Place
 from agentsym.store.schema import events, runs, texts, trajectories, versions
 
 PAGE = 200
@@ -71,7 +71,7 @@ class Recorded(Frozen):
 class Reader:
     """The read side of a store, on an engine that cannot write."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
+    def __init__(self, path: Place, engine: Engine) -> None:
         self.path = path
         self._engine = engine
 
@@ -131,13 +131,9 @@ class Reader:
     def versions(self, run_id: str) -> tuple[VersionInfo, ...]:
         """Return the versions of a run in the order in which they came to be."""
         columns = (versions.c.run_id, versions.c.hash, versions.c.parent, versions.c.created)
-        # SQLite keeps the order of insertion in its row number.
-        query = (
-            select(*columns)
-            .where(versions.c.run_id == run_id)
-            .order_by(versions.c.created, literal_column("versions.rowid"))
-        )
-        return tuple(VersionInfo.model_validate(dict(row)) for row in self._rows(query))
+        rows = {row["hash"]: row for row in self._rows(select(*columns).where(versions.c.run_id == run_id))}
+        order = dict.fromkeys(event.data["hash"] for event in self.events(run_id, kind="version"))
+        return tuple(VersionInfo.model_validate(dict(rows[known])) for known in order if known in rows)
 
     def version_content(self, version: str) -> dict[str, Any]:
         """Return the content of a version, by its hash or the beginning of it (at least 8 digits).

@@ -4,6 +4,7 @@ The migrations write the same tables down once more, step by step; a test holds 
 """
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     ForeignKey,
@@ -21,10 +22,13 @@ HEAD = "0003"
 
 metadata = MetaData()
 
+LARGE = BigInteger().with_variant(Integer(), "sqlite")
+"""A whole number of 64 bits; SQLite's have them anyway."""
+
 events = Table(
     "events",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", LARGE, primary_key=True),
     Column("run_id", Text, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("kind", Text, nullable=False),
@@ -55,7 +59,7 @@ runs = Table(
     Column("test_before", Float),
     Column("test_after", Float),
     Column("calls", Integer, nullable=False),
-    Column("tokens", Integer, nullable=False),
+    Column("tokens", LARGE, nullable=False),
     Column("usd", Float),
     Column("seconds", Float, nullable=False),
     Column("config", Text, nullable=False),
@@ -86,7 +90,7 @@ trajectories = Table(
     Column("status", Text, nullable=False),
     Column("error", Text),
     Column("calls", Integer, nullable=False),
-    Column("tokens", Integer, nullable=False),
+    Column("tokens", LARGE, nullable=False),
     Column("usd", Float),
     Column("seconds", Float, nullable=False),
     Index("ix_trajectories_id", "id"),
@@ -103,7 +107,7 @@ steps = Table(
     Column("route", Text),
     Column("error", Text),
     Column("calls", Integer, nullable=False),
-    Column("tokens", Integer, nullable=False),
+    Column("tokens", LARGE, nullable=False),
     Column("usd", Float),
     Column("seconds", Float, nullable=False),
     ForeignKeyConstraint(["run_id", "seq"], ["trajectories.run_id", "trajectories.seq"]),

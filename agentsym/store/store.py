@@ -1,12 +1,11 @@
 """`Store`: append what happened, ask what is known, derive everything anew from the events.
 
-Events and the texts they point to are the truth; whatever else is in the file can be thrown away and rebuilt, but for
+Events and the texts they point to are the truth; whatever else is there can be thrown away and rebuilt, but for
 the calls of runs that are under way (`answers`).
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,30 +14,23 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as insert_or
 from sqlalchemy.exc import IntegrityError
 
 from agentsym.errors import StoreError
 from agentsym.store.answers import Answers
 from agentsym.store.database import explained, open_engines
 from agentsym.store.events import Event, Texts, encode
+from agentsym.store.inserting import insert_new
 from agentsym.store.live.audit import Audit
 from agentsym.store.live.leases import Leases
 from agentsym.store.live.releases import Releases
 from agentsym.store.live.tokens import Tokens
 from agentsym.store.live.traces import Traces
+from agentsym.store.locks import freeze, queue
+from agentsym.store.place import Place, default_place, place_of
 from agentsym.store.projections import apply, project
 from agentsym.store.reading import PAGE, Reader, as_event, rows_of
 from agentsym.store.schema import DERIVED, events, texts
-
-
-def default_path() -> Path:
-    """Return where the store lies: `$AGENTSYM_HOME/agentsym.db`, else the user's data folder."""
-    if home := os.environ.get("AGENTSYM_HOME"):
-        return Path(home).expanduser() / "agentsym.db"
-    from platformdirs import user_data_path
-
-    return user_data_path("agentsym", appauthor=False) / "agentsym.db"
 
 
 def new_run_id() -> str:
@@ -47,7 +39,7 @@ def new_run_id() -> str:
 
 
 class Store(Reader):
-    """The memory of all runs, in one SQLite file. Open it with `Store.open`, use it as a context manager.
+    """The memory of all runs. Open it with `Store.open`, use it as a context manager.
 
     Several processes may write at once. From these kinds of event tables are derived, any other is only kept:
 
@@ -58,6 +50,7 @@ class Store(Reader):
     - `trajectory`: `trajectory`, and `phase`, `step`, `score` where they are known.
 
     Attributes:
+        path: where it is; its text shows no password.
         answers: the calls of runs that are under way.
         traces: what deployed agents were asked and answered, and the feedback on it.
         releases: which versions of deployed agents there are, and which one is live.
@@ -66,7 +59,7 @@ class Store(Reader):
         leases: which process does a thing that one is enough for.
     """
 
-    def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
+    def __init__(self, path: Place, writer: Engine, reader: Engine) -> None:
         super().__init__(path, reader)
         self._writer = writer
         self.answers = Answers(path, writer, reader)
@@ -77,17 +70,19 @@ class Store(Reader):
         self.leases = Leases(path, writer, reader)
 
     @classmethod
-    def open(cls, path: Path | str | None = None) -> Self:
+    def open(cls, place: Path | str | None = None) -> Self:
         """Open the store, and make it if there is none.
 
         Args:
-            path: the file; `default_path()` if left out.
+            place: a SQLite file, or a URL: `sqlite:///PATH`, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` (extra
+                `postgres`); `default_place()` if left out.
 
         Raises:
-            StoreError: the file cannot be used; the message says why and what to do.
+            StoreError: it cannot be used; the message says why and what to do.
+            UsageError: the URL is none of a store, or its driver is not installed.
         """
-        file = Path(path).expanduser() if path is not None else default_path()
-        return cls(file, *open_engines(file))
+        found = place_of(place) if place is not None else default_place()
+        return cls(found, *open_engines(found))
 
     def close(self) -> None:
         """Close all connections; a closed store opens new ones when it is used again."""
@@ -127,6 +122,7 @@ class Store(Reader):
         held = Texts()
         encoded = [(kind, encode(kind, data, held)) for kind, data in items]
         with explained(self.path), self._writer.begin() as connection:
+            queue(connection, f"run {run_id}")
             last = _last_seq(connection, run_id)
             if expect_seq is not None and expect_seq != last:
                 raise StoreError(
@@ -145,6 +141,7 @@ class Store(Reader):
     def rebuild(self) -> None:
         """Throw away everything derived and derive it again from the events, in one transaction."""
         with explained(self.path), self._writer.begin() as connection:
+            freeze(connection, events)
             for table in reversed(DERIVED):
                 connection.execute(table.delete())
             page = select(events).order_by(events.c.id).limit(PAGE)
@@ -161,7 +158,7 @@ def _last_seq(connection: Connection, run_id: str) -> int:
 
 def _write(connection: Connection, rows: list[dict[str, Any]], held: Texts) -> None:
     if stored := held.rows():
-        connection.execute(insert_or(texts).on_conflict_do_nothing(), stored)
+        connection.execute(insert_new(connection, texts), stored)
     connection.execute(insert(events), rows)
     _derive(connection, [as_event(row) for row in rows])
 

@@ -1,24 +1,14 @@
 """The calls of a run under way: written before they are sent, settled with their answer, gone when they are counted."""
 
-import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from sqlalchemy import create_engine, event
 
 from agentsym.errors import StoreError
 from agentsym.network.records import Usage
 from agentsym.store import Store, database
+from agentsym.store.place import place_of
 
 MOST = Usage(calls=1, prompt_tokens=900, completion_tokens=4096, estimated=True)
 USED = Usage(calls=1, prompt_tokens=200, completion_tokens=5, usd=0.01)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "agentsym.db") as opened:
-        yield opened
 
 
 def test_a_call_under_way_stands_with_the_most_it_can_use_and_a_settled_one_with_what_it_did(store: Store) -> None:
@@ -48,33 +38,26 @@ def test_what_nobody_will_settle_any_more_counts_as_all_that_it_could_use(store:
     assert (call.seq, call.usage, call.reply) == (9, MOST, None)
 
 
-def test_a_second_process_sees_a_call_before_it_is_answered(store: Store) -> None:
+def test_a_second_process_sees_a_call_before_it_is_answered(place: str, store: Store) -> None:
     store.answers.sent("run", "key", "forward", "", MOST)
-    with Store.open(store.path) as another:
+    with Store.open(place) as another:
         assert [call.key for call in another.answers.calls("run")] == ["key"]
 
 
-def test_a_file_from_before_gets_the_table_and_keeps_its_events(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    engine = create_engine(f"sqlite:///{path}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: object) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
-
+def test_a_store_from_before_gets_the_table_and_keeps_its_events(place: str) -> None:
+    engine, _ = database.database_at(place_of(place)).engines()
     with engine.begin() as connection:
         database.upgrade(connection, "0001")
         connection.exec_driver_sql("INSERT INTO events VALUES (1, 'run', 1, 'note', 'then', '{}')")
     engine.dispose()
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         assert [known.kind for known in store.events("run")] == ["note"]
         store.answers.sent("run", "key", "forward", "", MOST)
         assert len(store.answers.calls("run")) == 1
 
 
 def test_what_cannot_be_written_is_a_store_error(store: Store) -> None:
-    connection = sqlite3.connect(store.path)
-    connection.execute("DROP TABLE answers")
-    connection.close()
-    with pytest.raises(StoreError, match="no such table"):
+    with store._writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE answers")
+    with pytest.raises(StoreError, match=r"no such table|does not exist"):
         store.answers.sent("run", "key", "forward", "", MOST)

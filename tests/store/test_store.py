@@ -1,28 +1,22 @@
 """The store keeps what happened, in order and for ever, and derives the rest from it."""
 
 import re
-import sqlite3
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from agentsym.errors import StoreError
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
 from agentsym.network.records import Message, Step, Trajectory, Usage
-from agentsym.store import Store, default_path, new_run_id
+from agentsym.store import Store, default_place, new_run_id
+from agentsym.store.schema import metadata
 
 RUN = "20261125-201455-3fa9"
 SYSTEM = "You are a careful reader. " * 40
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "agentsym.db") as opened:
-        yield opened
 
 
 def trajectory(number: int = 0, **changes: Any) -> Trajectory:
@@ -64,11 +58,21 @@ def filled(store: Store, run: str = RUN) -> None:
 
 
 def tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    with sqlite3.connect(store.path) as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = {name: connection.execute(f"SELECT * FROM {name} ORDER BY rowid").fetchall() for name in names}
-    connection.close()
-    return found
+    with store._engine.begin() as connection:
+        found = {
+            table: connection.execute(table.select().order_by(*table.primary_key)) for table in metadata.sorted_tables
+        }
+        return {table.name: [tuple(row) for row in rows] for table, rows in found.items()}
+
+
+def by_another_program(store: Store, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements past the store, and return the rows of the last one."""
+    rows: list[tuple[Any, ...]] = []
+    with store._writer.begin() as connection:
+        for statement in statements:
+            done = connection.exec_driver_sql(statement)
+            rows = [tuple(row) for row in done] if done.returns_rows else []
+    return rows
 
 
 def test_events_are_numbered_without_gaps_run_by_run(store: Store) -> None:
@@ -92,10 +96,8 @@ def test_long_runs_are_read_page_by_page(store: Store) -> None:
 def test_only_the_time_differs_between_two_equal_runs(store: Store) -> None:
     for run in ("a", "b"):
         store.append(run, "note", {"z": 1, "a": {"y": [1.5, None, "ü"], "x": True}})
-    with sqlite3.connect(store.path) as connection:
-        rows = connection.execute("SELECT seq, kind, data FROM events ORDER BY run_id").fetchall()
-        times = [at for (at,) in connection.execute("SELECT at FROM events")]
-    connection.close()
+    rows = by_another_program(store, "SELECT seq, kind, data FROM events ORDER BY run_id")
+    times = [at for (at,) in by_another_program(store, "SELECT at FROM events")]
     assert rows[0] == rows[1] == (1, "note", '{"z":1,"a":{"y":[1.5,null,"ü"],"x":true}}')
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", at) for at in times)
 
@@ -206,24 +208,21 @@ def test_rebuilding_gives_the_same_tables(store: Store) -> None:
     before = tables(store)
     store.rebuild()
     assert tables(store) == before
-    with sqlite3.connect(store.path) as connection:
-        connection.executescript(
-            "UPDATE runs SET val_after = 1; DELETE FROM steps WHERE rowid > 2; DELETE FROM versions"
-        )
-    connection.close()
+    by_another_program(
+        store, "UPDATE runs SET val_after = 1", "DELETE FROM steps WHERE seq > 3", "DELETE FROM versions"
+    )
     assert tables(store) != before
     store.rebuild()
     assert tables(store) == before
 
 
 @pytest.mark.parametrize("table", ["events", "texts"])
-@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET rowid = rowid + 100"])
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET {} = {}"])
 def test_the_truth_cannot_be_changed_by_another_program_either(store: Store, table: str, statement: str) -> None:
     filled(store)
-    connection = sqlite3.connect(store.path)
-    with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
-        connection.execute(statement.format(table))
-    connection.close()
+    column = "data" if table == "events" else "text"
+    with pytest.raises(IntegrityError, match=f"{table} is append-only"):
+        by_another_program(store, statement.format(table, column, column))
 
 
 @pytest.mark.parametrize(
@@ -259,11 +258,11 @@ def test_run_ids_sort_by_time() -> None:
 def test_the_store_lies_in_agentsym_home_or_in_the_data_folder(
     clean_environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert default_path() == clean_environment / "agentsym" / "agentsym.db"
+    assert default_place() == clean_environment / "agentsym" / "agentsym.db"
     with Store.open() as opened:
-        assert opened.path == default_path()
+        assert opened.path == default_place()
     monkeypatch.delenv("AGENTSYM_HOME")
-    assert default_path().is_relative_to(clean_environment / "data")
+    assert default_place().is_relative_to(clean_environment / "data")
 
 
 def test_ended_runs_come_with_those_of_the_agent_first_and_the_newest_before_the_others(store: Store) -> None:

@@ -19,6 +19,7 @@ from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 from agentsym.store.database import explained
 from agentsym.store.events import Texts, encode
+from agentsym.store.inserting import insert_new
 from agentsym.store.live.audit import append
 from agentsym.store.live.schema import deployments, releases
 from agentsym.store.locks import queue
@@ -309,9 +310,7 @@ class Releases:
         held, at = Texts(), _now()
         plain = network.model_dump(mode="json", exclude_defaults=True)
         content = json.loads(encode("version", {"content": plain}, held))["content"]
-        for row in held.rows():
-            if connection.execute(select(texts.c.hash).where(texts.c.hash == row["hash"])).first() is None:
-                connection.execute(texts.insert().values(**row))
+        connection.execute(insert_new(connection, texts), held.rows())
         made = {"deployment": name, "version": network.version, "parent": parent, "state": state, "reason": reason}
         connection.execute(
             releases.insert().values(**made, content=content, created=at, changed=at, details=_json(details))

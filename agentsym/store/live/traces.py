@@ -17,6 +17,7 @@ from agentsym.network.canonical import Frozen
 from agentsym.network.records import Score, Trajectory
 from agentsym.store.database import explained
 from agentsym.store.live.schema import feedback, traces
+from agentsym.store.locks import queue
 
 Kind = Literal["label", "edit", "thumb", "metric", "judge"]
 """What feedback is: the right output; the output as a person has mended it; up or down; a number of the user's own
@@ -88,6 +89,7 @@ class Traces:
     def add(self, found: Sequence[Trace], said: Sequence[Feedback] = ()) -> None:
         """Write traces and feedback down, all or none."""
         with explained(self.path), self._writer.begin() as connection:
+            queue(connection, "traces")  # so that none comes to light behind one with a higher number
             if found:
                 connection.execute(traces.insert(), [_trace_row(trace) for trace in found])
             if said:

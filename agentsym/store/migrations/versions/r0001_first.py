@@ -1,20 +1,25 @@
 """The first tables: events and texts, and what is derived from them.
 
-Triggers keep `events` and `texts` append-only also for those who open the file with another program.
+Triggers keep `events` and `texts` append-only. Numbers that may outgrow 32 bits have 64 on PostgreSQL, too.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
+from agentsym.store.migrations.append_only import keep_append_only
+
 revision = "0001"
 down_revision = None
+
+
+LARGE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     """Create all tables."""
     op.create_table(
         "events",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", LARGE, primary_key=True),
         sa.Column("run_id", sa.Text, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
@@ -80,17 +85,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id", "seq"], ["trajectories.run_id", "trajectories.seq"]),
     )
     for table in ("events", "texts"):
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_refuse_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+        keep_append_only(table)
 
 
 def _costs() -> list[sa.Column[object]]:
     return [
         sa.Column("calls", sa.Integer, nullable=False),
-        sa.Column("tokens", sa.Integer, nullable=False),
+        sa.Column("tokens", LARGE, nullable=False),
         sa.Column("usd", sa.Float),
         sa.Column("seconds", sa.Float, nullable=False),
     ]

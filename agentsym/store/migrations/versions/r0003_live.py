@@ -7,6 +7,8 @@ since what people said must be droppable.
 import sqlalchemy as sa
 from alembic import op
 
+from agentsym.store.migrations.append_only import keep_append_only
+
 revision = "0003"
 down_revision = "0002"
 
@@ -100,13 +102,4 @@ def upgrade() -> None:
         sa.Column("holder", sa.Text, nullable=False),
         sa.Column("until", sa.Float, nullable=False),
     )
-    append_only("audit")
-
-
-def append_only(table: str) -> None:
-    """Refuse changes and deletions of a table's rows."""
-    for verb in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_refuse_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
+    keep_append_only("audit")
