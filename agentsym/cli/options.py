@@ -23,6 +23,11 @@ Map = Annotated[
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that holds the agent's one label.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
+StorePlace = Annotated[
+    str | None,
+    typer.Option("--store", metavar="PLACE", help="The store: a file or a URL (default: AGENTSYM_STORE, else yours)."),
+]
+
 
 def columns_of(maps: list[str] | None) -> dict[str, str]:
     """Return column → field from the values of `--map`.

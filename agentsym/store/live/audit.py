@@ -89,6 +89,11 @@ class Audit:
             row = connection.execute(query.order_by(audit.c.seq.desc()).limit(1)).mappings().first()
         return None if row is None else Entry.model_validate(dict(row))
 
+    def holds(self, hash: str) -> bool:
+        """Whether an entry has a hash."""
+        with explained(self.path), self._reader.begin() as connection:
+            return connection.execute(select(audit.c.seq).where(audit.c.hash == hash)).first() is not None
+
     def verify(self) -> Broken | Entry | None:
         """Walk the whole chain; return the first entry that is wrong, else the last one (None: the log is empty)."""
         last: Entry | None = None
