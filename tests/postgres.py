@@ -51,6 +51,8 @@ class PostgresServer:
 
     def start(self) -> None:
         self.run("initdb", "-D", self.data, "-U", "agentsym", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
+        access = self.data / "pg_hba.conf"  # all are trusted but one role, so that passwords can be tried
+        access.write_text(f"local all guarded scram-sha-256\n{access.read_text()}")
         options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
         self.run(
             "pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", f"{options} -k {self.folder}", "start"

@@ -99,6 +99,8 @@ class Postgres:
                 pool_size=POOL,
                 max_overflow=POOL,
             )
+            from psycopg.pq import TransactionStatus
+
             from agentsym.store.unstorable import register
         except ImportError as error:
             raise UsageError(
@@ -114,5 +116,10 @@ class Postgres:
                     "Make one with: createdb --encoding=UTF8 --template=template0 NAME"
                 )
             register(connection)
+
+        @event.listens_for(engine, "checkin")
+        def come_back(connection: Any, _record: Any) -> None:
+            if connection is not None and connection.info.transaction_status == TransactionStatus.IDLE:
+                connection.read_only = None  # as the server says by default, not READ WRITE as SQLAlchemy leaves it
 
         return engine

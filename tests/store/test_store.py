@@ -12,7 +12,7 @@ from agentsym.errors import StoreError
 from agentsym.network.network import Network
 from agentsym.network.nodes import PromptNode
 from agentsym.network.records import Message, Step, Trajectory, Usage
-from agentsym.store import Store, default_place, new_run_id
+from agentsym.store import Store, new_run_id
 from agentsym.store.schema import metadata
 
 RUN = "20261125-201455-3fa9"
@@ -253,16 +253,6 @@ def test_a_run_begins_once(store: Store) -> None:
 def test_run_ids_sort_by_time() -> None:
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", new_run_id())
     assert new_run_id()[:15] <= new_run_id()[:15]
-
-
-def test_the_store_lies_in_agentsym_home_or_in_the_data_folder(
-    clean_environment: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert default_place() == clean_environment / "agentsym" / "agentsym.db"
-    with Store.open() as opened:
-        assert opened.path == default_place()
-    monkeypatch.delenv("AGENTSYM_HOME")
-    assert default_place().is_relative_to(clean_environment / "data")
 
 
 def test_ended_runs_come_with_those_of_the_agent_first_and_the_newest_before_the_others(store: Store) -> None:
