@@ -41,6 +41,7 @@ class Context:
         tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
         writes: stands in for everything that changes the world outside (effect `write`); None lets it happen.
         on_text: is handed (node, piece) of every answer while it is written; None for nobody.
+        on_output: is handed (node, output) of every node of the outermost network as it ends; None for nobody.
         ambient_tracing: whether the environment asks LangSmith to trace; looked up once, not at every run.
         clients: the models that nodes name themselves, by name, made at first use.
     """
@@ -53,6 +54,7 @@ class Context:
     tracing: bool = False
     writes: Writes | None = None
     on_text: Callable[[str, str], None] | None = None
+    on_output: Callable[[str, dict[str, Any]], None] | None = None
     ambient_tracing: bool = field(default_factory=_ambient_tracing, repr=False, compare=False)
     clients: dict[str, LanguageModel] = field(default_factory=dict, repr=False, compare=False)
 

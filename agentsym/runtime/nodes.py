@@ -147,6 +147,8 @@ class NodeRunner(Runnable[Any, Any]):
         visit.seconds = clock() - started
         if not isinstance(self._node, AgentNode):
             recorder.keep(visit)
+        if recorder.context.on_output is not None and not recorder.path:
+            recorder.context.on_output(self._node.id, visit.output)
         return visit.output
 
     def _failed(self, visit: Visit, recorder: Recorder, error: Exception) -> AgentsymError:

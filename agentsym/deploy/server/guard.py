@@ -1,0 +1,112 @@
+"""What happens around every request: its head is checked, its token found, its errors told, its end counted.
+
+It is plain ASGI, since a wrapper that makes request and response objects would cost each request as much again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agentsym.deploy.server.auth import Doorkeeper
+from agentsym.deploy.server.metrics import Metrics
+from agentsym.deploy.server.replies import Refused, described, refusal
+from agentsym.errors import AgentsymError
+
+MOST_HEADERS = 100
+MOST_HEADER_BYTES = 16 * 1024
+_ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_NO_STORE = (b"cache-control", b"no-store")
+
+log = logging.getLogger("agentsym.serve")
+
+
+class Guard:
+    """The outermost part of the app.
+
+    Args:
+        app: what is inside.
+        doorkeeper: finds out who asks.
+        metrics: counts.
+        access_log: write one JSON line a request to stderr.
+    """
+
+    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, metrics: Metrics, *, access_log: bool) -> None:
+        self._app = app
+        self._doorkeeper = doorkeeper
+        self._metrics = metrics
+        self._access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_ours(message.get("headers", []))
+            await send(message)
+
+        try:
+            _check_head(scope)
+            scope["token"] = await self._doorkeeper.admit(scope)
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            _tell(error)
+            if status:
+                raise
+            await refusal(error)(scope, receive, noted)
+        finally:
+            self._count(scope, status, time.perf_counter() - started)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        status = status or 499  # the client went away
+        self._metrics.request(route, status, seconds)
+        if self._access_log:
+            token = scope.get("token")
+            line: dict[str, Any] = {
+                "at": time.time(),
+                "method": scope["method"] if scope["method"].isalpha() else "?",
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+                "token": None if token is None else token.id,
+            }
+            sys.stderr.write(json.dumps(line) + "\n")
+
+
+def _check_head(scope: Scope) -> None:
+    headers = scope["headers"]
+    if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > MOST_HEADER_BYTES:
+        raise Refused(431, "headers_too_large", "the request has too many headers, or too long ones")
+
+
+def _with_ours(headers: Any) -> list[tuple[bytes, bytes]]:
+    found = [*headers, *_ALWAYS]
+    if all(name != b"cache-control" for name, _ in headers):
+        found.append(_NO_STORE)
+    return found
+
+
+def _tell(error: Exception) -> None:
+    """Log what is the server's own fault, without its text, which may hold what a person wrote."""
+    status, _, _ = described(error)
+    if status < 500 or isinstance(error, AgentsymError):
+        return
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("a request failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)

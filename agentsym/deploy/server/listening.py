@@ -1,0 +1,126 @@
+"""Running the app: the socket, the loop, and the end.
+
+At the first SIGTERM or Ctrl-C nothing new is taken and what runs may finish within the grace; a further one ends the
+process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from agentsym.deploy.server.protocol import guarded_protocol
+from agentsym.deploy.server.served import Served
+from agentsym.errors import UsageError
+from agentsym.runtime.loop import with_threads
+
+BACKLOG = 2048
+HEAD_BYTES = 16 * 1024  # of a request that is not whole yet
+BOUNCE_S = 1.0  # in which a further signal says nothing new: a shell may pass one on twice
+SLACK_S = 2.0  # for answers on their way, after the runs were cancelled
+INTERRUPTED = 130
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; no other process can listen on its port.
+
+    Args:
+        host: the address or name.
+        port: the port; 0 takes a free one.
+
+    Raises:
+        UsageError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=False)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"{host}:{port}: another program listens there already; stop it, or name another --port"
+            ) from error
+        raise UsageError(f"{host}:{port}: cannot listen there ({error.strerror or error})") from error
+
+
+class Server(uvicorn.Server):
+    """Serves an app until a signal, or `stop`, says that it is enough.
+
+    Args:
+        app: made by `create_app`.
+        listener: made by `listen`.
+        announce: called when requests are answered.
+    """
+
+    def __init__(self, app: FastAPI, listener: socket.socket, announce: Callable[[], None] = lambda: None) -> None:
+        self._served: Served = app.state.served
+        self._listener = listener
+        self._announce = announce
+        self._first: float | None = None
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=guarded_protocol(self._served.settings),
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                h11_max_incomplete_event_size=HEAD_BYTES,
+                timeout_graceful_shutdown=int(self._served.settings.grace + SLACK_S) + 1,
+            )
+        )
+
+    def serve_until_stopped(self) -> None:
+        """Serve; returns when everything has been written down."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            runner.run(with_threads(self.serve(sockets=[self._listener])))
+
+    def stop(self) -> None:
+        """Take nothing new and end when what runs has ended; may be called from any thread."""
+        self._served.service.stopping = self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nothing new, let runs finish within the grace, then cancel them."""
+        self._served.service.stopping = True
+        timer = asyncio.get_running_loop().call_later(self._served.settings.grace, self._served.service.abort)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Hold the signals while serving; uvicorn would end by the signal afterwards, which is no orderly exit."""
+        try:
+            before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread, so whoever runs this stops it
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            self.stop()
+        elif now - self._first > BOUNCE_S:
+            os._exit(INTERRUPTED)  # no run is waited for; what was answered is written
