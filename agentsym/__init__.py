@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode, ToolNode
     from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Rules, Structure, Text
     from agentsym.network.tool import Tool, as_tool, load_tool
+    from agentsym.runtime.mcp.tools import mcp_tools
     from agentsym.runtime.session import Session
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ _HOMES = {
     "agentsym.network.nodes": ("AgentNode", "FunctionNode", "PromptNode", "ToolNode"),
     "agentsym.network.parameters": ("Choices", "Code", "Examples", "Number", "Option", "Rules", "Structure", "Text"),
     "agentsym.network.tool": ("Tool", "as_tool", "load_tool"),
+    "agentsym.runtime.mcp.tools": ("mcp_tools",),
     "agentsym.runtime.session": ("Session",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -54,6 +56,7 @@ __all__ = [
     "__version__",
     "as_tool",
     "load_tool",
+    "mcp_tools",
 ]
 
 

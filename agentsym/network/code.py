@@ -18,6 +18,7 @@ from typing import Any
 
 from agentsym.errors import NetworkError, UsageError
 from agentsym.network.canonical import Frozen
+from agentsym.network.remote import RemoteRef
 
 
 class CodeRef(Frozen):
@@ -142,7 +143,7 @@ def shipped_function(name: str) -> Callable[..., Any]:
     return function
 
 
-def require_saveable(ref: CodeRef, where: str) -> None:
+def require_saveable(ref: CodeRef | RemoteRef, where: str) -> None:
     """Raise NetworkError when the code behind a reference could not be found again from a saved agent."""
     if not ref.can_be_saved:
         raise NetworkError(

@@ -23,6 +23,7 @@ from agentsym.network.canonical import FrozenDict, short_id
 from agentsym.network.code import CodeRef, global_of, require_saveable, resolve
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode, Tool, ToolNode
+from agentsym.network.remote import RemoteRef
 from agentsym.network.yaml_text import read_yaml, write_yaml
 
 N = TypeVar("N", bound=Network)
@@ -147,12 +148,14 @@ def _written(network: Network, target: Path, tuned_with: dict[str, str]) -> dict
     return {**files, AGENT_FILE: write_yaml({**plain, **{key: value for key, value in beside.items() if value}})}
 
 
-def _found_in(holder: Tool | FunctionNode, code: CodeRef, where: str, target: Path) -> dict[str, str]:
+def _found_in(holder: Tool | FunctionNode, code: CodeRef | RemoteRef, where: str, target: Path) -> dict[str, str]:
     """Return place → folder for code in a `file.py`: where it lies, seen from the agent's new folder.
 
     The reference itself stays as it is, since it is part of the version and the place on the disk is not. A folder
     outside the agent's is written in full.
     """
+    if isinstance(code, RemoteRef):
+        return {}
     place = code.ref.rpartition(":")[0]
     live = holder._function if isinstance(holder, Tool) else holder._target
     folder = holder._folder

@@ -10,6 +10,7 @@ from agentsym.network.code import CodeRef
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, AnyNode, FunctionNode, Tool, ToolNode
 from agentsym.network.parameters import Parameter
+from agentsym.network.remote import RemoteRef
 
 
 def frozen_parameters(network: Network) -> dict[str, Parameter]:
@@ -54,7 +55,7 @@ def require_no_foreign_code(network: Network, holder: AnyNode | Tool) -> None:
             )
 
 
-def code_of(holder: AnyNode | Tool) -> list[tuple[CodeRef, bool]]:
+def code_of(holder: AnyNode | Tool) -> list[tuple[CodeRef | RemoteRef, bool]]:
     """Return the code references of a node or tool, each with whether the living object is attached to it."""
     match holder:
         case ToolNode():

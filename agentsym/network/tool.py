@@ -20,6 +20,7 @@ from agentsym.network.canonical import Frozen, FrozenDict
 from agentsym.network.code import CodeRef, reference_to, resolve, shipped_function
 from agentsym.network.fields import PYTHON_TYPES, Field
 from agentsym.network.parameters import AnyParameter, Code, Number, Option, Parameter, Text
+from agentsym.network.remote import RemoteRef
 
 NodeId = Annotated[str, Bounded(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
@@ -41,9 +42,9 @@ Parameters = Annotated[
 class Tool(Frozen):
     """A Python function that an agent can call, in a tool node or by a model's own choice.
 
-    Either `code_ref` points to the user's code, which runs in process, or `parameters["code"]` holds
-    learnable source, which runs in the sandbox only. `parameters["description"]` is what a model reads of it;
-    numbers are handed to the function as keyword arguments of their name.
+    Either `code_ref` points to the user's code, which runs in process, or to a tool of an MCP server, or
+    `parameters["code"]` holds learnable source, which runs in the sandbox only. `parameters["description"]` is what a
+    model reads of it; numbers are handed to the function as keyword arguments of their name.
 
     Attributes:
         name: the name by which a model calls it.
@@ -56,7 +57,7 @@ class Tool(Frozen):
     name: NodeId
     arguments: tuple[Field, ...] = ()
     returns: Field = Field(name="result")
-    code_ref: CodeRef | None = None
+    code_ref: CodeRef | RemoteRef | None = None
     effect: Literal["pure", "read", "write"] = "pure"
     timeout_s: float = 30.0
     parameters: Parameters = FrozenDict()
@@ -68,6 +69,8 @@ class Tool(Frozen):
         if self._function is None:
             if self.code_ref is None:
                 raise NetworkError(f"tool {self.name}: its code is learned and runs in the sandbox only")
+            if isinstance(self.code_ref, RemoteRef):
+                raise NetworkError(f"tool {self.name}: it lives on a server ({self.code_ref.server}), not here")
             self._function = resolve(self.code_ref, folder or self._folder)
         assert self._function is not None
         return self._function

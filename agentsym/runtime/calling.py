@@ -18,6 +18,7 @@ from agentsym.network.network import Network
 from agentsym.network.nodes import FunctionNode, ToolNode
 from agentsym.network.parameters import Code, Number, Option, Parameter, Text
 from agentsym.network.records import ToolCall
+from agentsym.network.remote import RemoteRef
 from agentsym.network.tool import Tool, signature_fields, source_fields
 from agentsym.runtime.context import Writes
 from agentsym.runtime.recorder import Recorder, Scope, Visit
@@ -32,7 +33,7 @@ _CONFIGURABLE = "configurable"
 
 
 class ToolRunner:
-    """Calls one tool: the user's own function in this process, learned code in the sandbox.
+    """Calls one tool: the user's own function in this process, one of an MCP server there, learned code in the sandbox.
 
     Raises:
         SandboxError: when the tool's code is learned, and there is no sandbox on this machine.
@@ -47,7 +48,7 @@ class ToolRunner:
             self._function: Callable[..., Awaitable[Any]] = partial(_learned, find_sandbox(), code, tool.timeout_s)
             takes = source_fields(code)
         else:
-            function = tool.function()
+            function = _remote(tool, tool.code_ref) if isinstance(tool.code_ref, RemoteRef) else tool.function()
             self._function = partial(_own, function, tool)
             takes = {field.name: field for field in signature_fields(function)[0]}
         self._required = {field.name for field in tool.arguments if field.required}
@@ -96,16 +97,17 @@ class ToolRunner:
 
     def description(self) -> dict[str, Any]:
         """Return what a model is told of the tool: its name, description and the JSON schema of its arguments."""
-        text = self.tool.parameters.get("description")
+        text, code = self.tool.parameters.get("description"), self.tool.code_ref
+        schema = {
+            "type": "object",
+            "properties": {field.name: field.json_schema() for field in self.tool.arguments},
+            "required": [field.name for field in self.tool.arguments if field.name in self._required],
+            "additionalProperties": False,
+        }
         return {
             "name": self.tool.name,
             "description": text.value if isinstance(text, Text) else "",
-            "parameters": {
-                "type": "object",
-                "properties": {field.name: field.json_schema() for field in self.tool.arguments},
-                "required": [field.name for field in self.tool.arguments if field.name in self._required],
-                "additionalProperties": False,
-            },
+            "parameters": plain(code.input_schema) if isinstance(code, RemoteRef) else schema,
         }
 
 
@@ -195,6 +197,12 @@ async def _limited(seconds: float, what: str, work: Awaitable[T]) -> T:
 
 async def _own(function: Callable[..., Any], tool: Tool, arguments: dict[str, Any]) -> Any:
     return await within(tool.timeout_s, f"tool {tool.name!r}", call(function, arguments, tool.effect == "pure"))
+
+
+def _remote(tool: Tool, ref: RemoteRef) -> Callable[..., Any]:
+    from agentsym.runtime.mcp.remote import RemoteFunction
+
+    return RemoteFunction(ref, may_repeat=tool.effect != "write")
 
 
 async def _learned(sandbox: Sandbox, code: Code, timeout_s: float, arguments: dict[str, Any]) -> Any:

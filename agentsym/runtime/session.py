@@ -72,7 +72,7 @@ class Session:
         """
         from agentsym.runtime.forward import run
 
-        return _output(await run(agent, inputs, self.context()))
+        return output_of(await run(agent, inputs, self.context()))
 
     async def abatch(
         self, agent: Network, inputs: Iterable[Mapping[str, Any]], *, return_exceptions: bool = False
@@ -91,7 +91,7 @@ class Session:
         async with aclosing(run_many(agent, rows, self.context(), concurrency=self.concurrency)) as outcomes:
             async for outcome in outcomes:
                 try:
-                    outputs.append(_output(outcome))
+                    outputs.append(output_of(outcome))
                 except Exception as error:
                     if not return_exceptions:
                         raise
@@ -190,7 +190,7 @@ async def _next(items: AsyncGenerator[Any, None], end: object) -> Any:
     return await anext(items, end)
 
 
-def _output(outcome: Outcome) -> dict[str, Any]:
+def output_of(outcome: Outcome) -> dict[str, Any]:
     """Return the output of an example that went well, or raise why it did not."""
     trajectory, error = outcome
     if error is not None:
