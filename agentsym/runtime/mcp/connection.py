@@ -86,6 +86,8 @@ class Connection:
             why = f"it answers HTTP {self._status}" + (f": {_STATUS[self._status]}" if self._status in _STATUS else "")
         elif isinstance(cause, TimeoutError):
             why = f"it was not ready after {_OPEN_S:g} seconds"
+        elif isinstance(cause, httpx2.ConnectError):
+            why = "nobody answers there"
         elif cause is None:
             why = "it has ended"
         else:

@@ -1,0 +1,1 @@
+"""Agents and tools as tools of an MCP server, over stdio and HTTP."""
