@@ -24,7 +24,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     Returns that temporary folder; AGENTSYM_HOME is its `agentsym`.
     """
     for name in list(os.environ):
-        if name.startswith(("AGENTSYM_", "LANGSMITH_", "LANGCHAIN_")) or name.endswith("_API_KEY"):
+        if name.startswith(("AGENTSYM_", "LANGSMITH_", "LANGCHAIN_", "OTEL_")) or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("AGENTSYM_HOME", str(home / "agentsym"))

@@ -29,6 +29,7 @@ from agentsym.runtime.context import Writes
 
 if TYPE_CHECKING:
     from agentsym.learning.training import Algorithm, Training
+    from agentsym.telemetry.telemetry import Telemetry
 
 PAPER, DEFAULT = "paper", "symbolic"
 OPTIMIZERS = (*RECIPES, PAPER)
@@ -50,6 +51,7 @@ class Wanted:
     cache: bool
     recorder: Recorder | None
     writes: Writes | None = None
+    telemetry: Telemetry | bool | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
     Raises:
         UsageError: there is no part of such a name, or the teacher cannot score and there is no metric.
     """
-    door = Door(concurrency=wanted.concurrency, budget=budget, recorder=wanted.recorder)
+    door = Door(concurrency=wanted.concurrency, budget=budget, recorder=wanted.recorder, telemetry=wanted.telemetry)
     teacher = choose_teacher(
         wanted.teacher,
         door,

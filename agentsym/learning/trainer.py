@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agentsym.errors import BudgetExceeded, DataError, UsageError
 from agentsym.learning.confusion import Confusions
@@ -25,6 +25,7 @@ from agentsym.learning.protocols import Gate, Optimizer, Sampler, Teacher
 from agentsym.learning.run import Run, Tested
 from agentsym.learning.sets import Sets, open_sets
 from agentsym.learning.settings import Settings
+from agentsym.learning.spans import end_run, learning_span, run_span, tell
 from agentsym.learning.state import State
 from agentsym.learning.symbolic.recipe import Recipe
 from agentsym.learning.thrift import Thrift, choice_notices
@@ -39,6 +40,11 @@ from agentsym.network.network import Network
 from agentsym.runtime.context import Writes, student_model
 from agentsym.runtime.loop import run_sync
 from agentsym.store.store import Store, new_run_id
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from agentsym.telemetry.telemetry import Telemetry
 
 N = TypeVar("N", bound=Network)
 _OVERRUN = (
@@ -80,6 +86,7 @@ class Trainer(Generic[N]):
             with name and arguments, it returns the result; None lets them write.
         store: where the run is written; the user's store by default.
         watch: called with (kind, data) whenever something happened.
+        telemetry: makes OpenTelemetry spans; yes or no; None for what the environment and the process say.
         origin: anything JSON that is to stand in the run's first event.
         settings: every field of `Settings`.
     """
@@ -111,6 +118,7 @@ class Trainer(Generic[N]):
         writes: Writes | None = None,
         store: Store | None = None,
         watch: Watch | None = None,
+        telemetry: Telemetry | bool | None = None,
         origin: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
@@ -132,6 +140,7 @@ class Trainer(Generic[N]):
             cache=cache,
             recorder=recorder,
             writes=writes,
+            telemetry=telemetry,
         )
         make_parts(replace(wanted, cache=False), Sets(train=()), self.settings, Budget())  # names, before any row
         self.sets = open_sets(
@@ -253,11 +262,20 @@ class Trainer(Generic[N]):
         }
 
     async def _run(self, training: Training[N], algorithm: Algorithm[Any], state: State | None) -> Run[N]:
+        journal, names = training.journal, self.parts.names()
+        with run_span(training.door.telemetry, journal.run_id, self.agent, names) as span:
+            await self._learn(training, algorithm, state, span)
+        return Run.load(journal.store, journal.run_id, self.agent)
+
+    async def _learn(
+        self, training: Training[N], algorithm: Algorithm[Any], state: State | None, span: Span | None
+    ) -> None:
+        """Do one step after the other until there is a reason to stop, and write down how it ended."""
         status, reason, journal = "failed", "an error", training.journal
         try:
             state = state or training.checkpoint(await algorithm.begin())
             while not (reason := self._reason_to_stop(algorithm, state)):
-                state = training.checkpoint(await algorithm.step(state))
+                state = training.checkpoint(await self._step(training, algorithm, state))
             if not state.over:
                 state = await algorithm.finish(state)
             failed = (
@@ -283,7 +301,13 @@ class Trainer(Generic[N]):
             if self.budget.overruns:
                 self.watch("warning", {"text": f"{self.budget.overruns} {_OVERRUN}"})
             self.watch("stop", {"status": status, "reason": reason})
-        return Run.load(journal.store, journal.run_id, self.agent)
+            end_run(span, status, state, summary)
+
+    async def _step(self, training: Training[N], algorithm: Algorithm[Any], state: State) -> State:
+        with learning_span(training.door.telemetry, "step", step=state.step) as span:
+            state = await algorithm.step(state)
+            tell(span, state)
+        return state
 
     def _reason_to_stop(self, algorithm: Algorithm[Any], state: State) -> str:
         settings = self.settings

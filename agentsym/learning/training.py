@@ -18,6 +18,7 @@ from agentsym.learning.parts import Parts
 from agentsym.learning.protocols import Evidence, Row
 from agentsym.learning.sets import Sets
 from agentsym.learning.settings import Settings
+from agentsym.learning.spans import learning_span, tell
 from agentsym.learning.state import State
 from agentsym.models.door import Door
 from agentsym.network.canonical import Frozen
@@ -141,7 +142,9 @@ class Training(Generic[N]):
         """Return a finished phase's value from the journal, or compute it, see that the metric works, and keep it."""
 
         async def checked() -> F:
-            value = await compute()
+            with learning_span(self.door.telemetry, kind) as span:
+                value = await compute()
+                tell(span, value)
             self.check_metric()
             return value
 
@@ -151,7 +154,9 @@ class Training(Generic[N]):
         """Run rows of train, as a phase of a step; returns each run with its loss."""
 
         async def checked() -> tuple[Evidence, ...]:
-            evidence = await self.evidence(network, rows)
+            with learning_span(self.door.telemetry, "forward") as span:
+                evidence = await self.evidence(network, rows)
+                tell(span, evidence)
             self.check_metric()
             return evidence
 

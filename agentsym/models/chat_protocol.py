@@ -27,6 +27,7 @@ TIMEOUT = 600.0
 """Seconds for a whole answer, where nobody says another figure."""
 
 _CHARACTERS_A_TOKEN = 4
+_LONGEST_NAME = 200  # of a model, in characters: a server may say anything
 _SCHEMA_REFUSED = re.compile(r"response.?format|json.?schema|json.?object|json.?mode|structured.?output", re.IGNORECASE)
 _UNKNOWN = re.compile(r"unsupported|unknown|unrecognized|unexpected|extra|not (supported|permitted)", re.IGNORECASE)
 _STRICT_WORDS = {
@@ -191,11 +192,20 @@ def reply_of(body: Mapping[str, Any], request: Request, asked: Asked) -> Reply:
         usage=body.get("usage"),
         finish=first.get("finish_reason"),
         refusal=message.get("refusal"),
+        model=body.get("model"),
     )
 
 
 def made_reply(
-    request: Request, asked: Asked, *, text: str, calls: Sequence[Any], usage: Any, finish: Any, refusal: Any
+    request: Request,
+    asked: Asked,
+    *,
+    text: str,
+    calls: Sequence[Any],
+    usage: Any,
+    finish: Any,
+    refusal: Any,
+    model: Any,
 ) -> Reply:
     """Make a reply of what a completion, or a stream put together, says; raises as `reply_of`."""
     if finish == "content_filter":
@@ -207,6 +217,7 @@ def made_reply(
         tool_calls=tuple(_tool_call(call, number, asked) for number, call in enumerate(calls)),
         usage=_usage(usage, request, text, calls),
         truncated=finish == "length",
+        model=_sound(model)[:_LONGEST_NAME] if isinstance(model, str) else "",
     )
 
 

@@ -40,6 +40,7 @@ class Assembly:
         self._calls: dict[int, dict[str, Any]] = {}
         self._usage: Any = None
         self._finish: Any = None
+        self._model: Any = None
         self._begun = False
         self._done = False
 
@@ -63,6 +64,7 @@ class Assembly:
         if error := error_in(self._asked, event):
             raise error
         self._usage = event.get("usage") or self._usage
+        self._model = event.get("model") or self._model
         choices = event.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
@@ -92,6 +94,7 @@ class Assembly:
             usage=self._usage,
             finish=self._finish,
             refusal="".join(self._refusal),
+            model=self._model,
         )
 
     def _take_delta(self, delta: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,12 +17,16 @@ from agentsym.errors import ModelError, RateLimited, StoreError, Transient, Usag
 from agentsym.models.answers import NO_CALL, AnswerLog
 from agentsym.models.budget import REPLY_TOKENS, Budget
 from agentsym.models.cache import ResponseCache
+from agentsym.models.chat_span import chat_span
 from agentsym.models.flights import Flight, Listener, OnText
 from agentsym.models.ledger import Ledger
 from agentsym.models.prices import Price, Prices
 from agentsym.models.protocol import LanguageModel, Phase, Reply, Request, StreamingModel
 from agentsym.models.retry import RetryPolicy
 from agentsym.network.records import Usage
+from agentsym.telemetry.names import ERROR_TYPE, RETRY, WAIT
+from agentsym.telemetry.switch import switched
+from agentsym.telemetry.telemetry import Telemetry
 
 _FREE = Price(0.0, 0.0)
 
@@ -63,6 +67,8 @@ class Door:
         recorder: is shown every answer of a remote model; None for none.
         answers: where calls of remote models are written down as they are made, and whose answers count as given; None
             for nowhere.
+        telemetry: makes spans of calls, and of what they are made for; yes or no; None: as `AGENTSYM_TELEMETRY` and
+            the process say.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class Door:
         prices: Prices | None = None,
         recorder: Recorder | None = None,
         answers: AnswerLog | None = None,
+        telemetry: Telemetry | bool | None = None,
     ) -> None:
         if concurrency < 1:
             raise UsageError(f"the concurrency is {concurrency}; it must be 1 or more")
@@ -85,6 +92,7 @@ class Door:
         self.retry = RetryPolicy() if retry is None else retry
         self.recorder = recorder
         self.answers = answers
+        self.telemetry = switched(telemetry)
         self._prices = Prices() if prices is None else prices
         self._known: dict[str, Price | None] = {}
         self._slots = asyncio.Semaphore(concurrency)
@@ -115,11 +123,11 @@ class Door:
         if self.budget.bounds_replies and request.max_tokens is None:
             request = request.model_copy(update={"max_tokens": REPLY_TOKENS})
         if not model.remote:
-            return await self._answer(_Call(model, request, phase, node), on_text)
+            return await self._seen(_Call(model, request, phase, node), on_text, self._answer)
         key = request.key(model.name)
         logged = None if self.answers is None else key if request is asked else asked.key(model.name)
         call = _Call(model, request, phase, node, key, logged)
-        reply = self._given(call, on_text) or await self._answer_once(call, on_text)
+        reply = self._given(call, on_text) or await self._seen(call, on_text, self._answer_once)
         if self.recorder is not None:
             self.recorder.record(model.name, request, reply, phase=phase, node=node)
         return reply
@@ -149,6 +157,17 @@ class Door:
                 f"nobody knows the price of {name}, so --max-usd cannot hold; write `{name}: {{input: X, output: Y}}` "
                 "(dollars for a million tokens) into a YAML file and name it in AGENTSYM_PRICES, or cap --max-tokens"
             )
+
+    async def _seen(
+        self, call: _Call, on_text: OnText | None, answer: Callable[[_Call, OnText | None], Awaitable[Reply]]
+    ) -> Reply:
+        """Answer, inside of a span where there is telemetry; what a log has given was seen before."""
+        if self.telemetry is None:
+            return await answer(call, on_text)
+        with chat_span(self.telemetry, call.model, call.request, call.phase, call.node) as tell:
+            reply = await answer(call, on_text)
+            tell(reply)
+            return reply
 
     def _given(self, call: _Call, on_text: OnText | None) -> Reply | None:
         """Return the answer that the log holds: paid for before, so that neither budget nor ledger see a call."""
@@ -255,6 +274,8 @@ class Door:
                 if wait is None:
                     raise
                 spent += _lost(error, Usage(calls=1))
+                if self.telemetry is not None:
+                    self.telemetry.event(RETRY, {ERROR_TYPE: type(error).__name__, WAIT: wait})
                 if isinstance(error, RateLimited):
                     self._close(call.model, wait)
                 else:

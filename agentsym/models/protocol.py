@@ -52,6 +52,7 @@ class Reply(Frozen):
         usage: what it cost; `usd` None leaves the price to the door.
         worth: what the answer has cost whoever got it first; for one from the cache that is more than `usage`.
         truncated: whether the answer was cut off at its longest length.
+        model: the model that has answered, as its server names it; "" where it does not say.
     """
 
     text: str = ""
@@ -59,6 +60,7 @@ class Reply(Frozen):
     usage: Usage = Usage()
     worth: Usage = Usage()
     truncated: bool = False
+    model: str = ""
 
 
 class LanguageModel(Protocol):

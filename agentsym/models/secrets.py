@@ -5,8 +5,11 @@ Providers echo keys and addresses in their complaints, and complaints end up in 
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from agentsym.network.shown import cut
 
@@ -41,6 +44,22 @@ def scrub(text: str) -> str:
     for shape, kept in _SHAPES:
         text = shape.sub(kept, text)
     return text
+
+
+def scrubbed(value: Any) -> Any:
+    """Return a JSON value in which all texts are scrubbed, those of keys included."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {scrub(str(name)): scrubbed(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrubbed(item) for item in value]
+    return value
+
+
+def scrubbed_json(value: Any) -> str:
+    """Return a value as JSON in which all texts are scrubbed; what JSON does not have stands there as text."""
+    return json.dumps(scrubbed(value), ensure_ascii=False, default=str)
 
 
 def excerpt(text: str, longest: int = 300) -> str:

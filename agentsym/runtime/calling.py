@@ -20,8 +20,9 @@ from agentsym.network.parameters import Code, Number, Option, Parameter, Text
 from agentsym.network.records import ToolCall
 from agentsym.network.remote import RemoteRef
 from agentsym.network.tool import Tool, signature_fields, source_fields
-from agentsym.runtime.context import Writes
+from agentsym.runtime.context import Context, Writes
 from agentsym.runtime.recorder import Recorder, Scope, Visit
+from agentsym.runtime.spans import tool_span
 from agentsym.runtime.values import check_fields, pick, plain
 
 if TYPE_CHECKING:
@@ -82,13 +83,18 @@ class ToolRunner:
             raise NodeError(f"tool {self.tool.name!r} needs {', '.join(missing)}, which nobody gives it")
         check_fields(arguments, self.tool.arguments, f"tool {self.tool.name!r}: argument")
 
-    async def recorded(self, call_id: str, arguments: Mapping[str, Any], writes: Writes | None = None) -> ToolCall:
-        """Call the tool and return the call with its result, or with the error as text."""
+    async def recorded(
+        self, call_id: str, arguments: Mapping[str, Any], context: Context | None = None
+    ) -> ToolCall:
+        """Call the tool for a model and return the call with its result, or with the error as text."""
         clock = asyncio.get_running_loop().time
         started = clock()
         made: dict[str, Any] = {"tool": self.tool.name, "id": call_id, "arguments": dict(arguments)}
         try:
-            made["result"] = await self(arguments, writes)
+            writes, telemetry = (context.writes, context.telemetry) if context else (None, None)
+            with tool_span(telemetry, self.tool, arguments, call_id) as tell:
+                made["result"] = await self(arguments, writes)
+                tell(made["result"])
         except SandboxError:
             raise  # no fault of the model's, nor one that it could mend
         except Exception as error:
@@ -124,7 +130,9 @@ class ToolWork:
         started = clock()
         kept: dict[str, Any] = {"tool": self._node.tool.name, "arguments": values}
         try:
-            result = await self._run(values, visit.context.writes)
+            with tool_span(visit.context.telemetry, self._node.tool, values) as tell:
+                result = await self._run(values, visit.context.writes)
+                tell(result)
             kept["result"] = result
         except Exception as error:
             kept["error"] = f"{type(error).__name__}: {error}"

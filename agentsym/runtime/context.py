@@ -13,6 +13,7 @@ from typing import Any
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.models.resolve import resolve
+from agentsym.telemetry.telemetry import Telemetry
 
 Student = str | LanguageModel | None
 """Who runs the prompt nodes: a model string, a model, or None for `AGENTSYM_STUDENT`, else the embedded reader."""
@@ -57,6 +58,11 @@ class Context:
     on_output: Callable[[str, dict[str, Any]], None] | None = None
     ambient_tracing: bool = field(default_factory=_ambient_tracing, repr=False, compare=False)
     clients: dict[str, LanguageModel] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """What makes the spans of a run: what makes those of its calls."""
+        return self.door.telemetry
 
     def model(self, name: str | None) -> LanguageModel:
         """Return the student, or the model of that name."""

@@ -23,6 +23,7 @@ from agentsym.runtime.context import Context
 from agentsym.runtime.nodes import KEY
 from agentsym.runtime.ordered import in_order
 from agentsym.runtime.recorder import Recorder
+from agentsym.runtime.spans import agent_span, end_agent
 from agentsym.runtime.values import check_fields, plain
 
 
@@ -69,7 +70,18 @@ async def run(
     trajectory_id: str | None = None,
 ) -> Outcome:
     """Run one example as `forward` does; the error of a failed one comes along."""
-    graph = compiled(network)
+    graph, telemetry = compiled(network), context.telemetry
+    if telemetry is None:
+        return await _run(graph, inputs, context, example_id, trajectory_id)
+    with agent_span(telemetry, network_of(graph), inputs) as span:
+        outcome = await _run(graph, inputs, context, example_id, trajectory_id)
+        end_agent(telemetry, span, *outcome)
+        return outcome
+
+
+async def _run(
+    graph: Graph, inputs: Mapping[str, Any], context: Context, example_id: str, trajectory_id: str | None
+) -> Outcome:
     source = network_of(graph)
     clock = asyncio.get_running_loop().time
     started = clock()

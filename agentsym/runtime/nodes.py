@@ -24,6 +24,7 @@ from agentsym.runtime.loop import LoopThread
 from agentsym.runtime.prompting import PromptWork
 from agentsym.runtime.recorder import Origin, Recorder, Scope, Visit
 from agentsym.runtime.routes import Routes
+from agentsym.runtime.spans import agent_span, keep_output, node_span
 from agentsym.runtime.state import CLEARED, RUN, RunState
 from agentsym.runtime.values import check_fields
 
@@ -42,6 +43,15 @@ class AgentWork:
 
     async def __call__(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         """Return the inner agent's output."""
+        telemetry = visit.context.telemetry
+        if telemetry is None:
+            return await self._run(values, visit, scope)
+        with agent_span(telemetry, self._node.agent, values) as span:
+            output = await self._run(values, visit, scope)
+            keep_output(telemetry, span, output)
+            return output
+
+    async def _run(self, values: dict[str, Any], visit: Visit, scope: Scope) -> dict[str, Any]:
         recorder, config = scope
         configurable = {**config.get("configurable", {}), KEY: recorder.inside(visit)}
         result = await self._graph.ainvoke(values, {**config, "configurable": configurable})
@@ -130,6 +140,14 @@ class NodeRunner(Runnable[Any, Any]):
         return any(awaited.get(node, -1) > visits.get(node, (0, -1))[1] for node in self._waits_for)
 
     async def _run(self, input: Any, state: RunState, visit: Visit, scope: Scope) -> dict[str, Any]:
+        """Do the visit, inside of a span where there is telemetry."""
+        telemetry = visit.context.telemetry
+        if telemetry is None:
+            return await self._visit(input, state, visit, scope)
+        with node_span(telemetry, self._node, visit):
+            return await self._visit(input, state, visit, scope)
+
+    async def _visit(self, input: Any, state: RunState, visit: Visit, scope: Scope) -> dict[str, Any]:
         """Read the inputs, do the work within the timeout, check the output, and keep the visit."""
         recorder, clock = scope.recorder, asyncio.get_running_loop().time
         started = clock()

@@ -19,7 +19,6 @@ from agentsym.network.parameters import Number, Option
 from agentsym.network.prompt import Prompt
 from agentsym.network.records import Message, ToolCall
 from agentsym.runtime.calling import ToolRunner
-from agentsym.runtime.context import Writes
 from agentsym.runtime.recorder import Scope, Visit
 
 
@@ -95,19 +94,19 @@ class _Conversation:
                     "instructions when to answer"
                 )
             self._rounds_left -= 1
-            results = [await self._call(wanted, visit.context.writes) for wanted in reply.tool_calls]
+            results = [await self._call(wanted) for wanted in reply.tool_calls]
             visit.tool_calls += results
             asked = Message(role="assistant", content=reply.text, tool_calls=reply.tool_calls)
             self._between = (*self._between, asked, *(_told(result) for result in results))
 
-    async def _call(self, wanted: ToolCall, writes: Writes | None) -> ToolCall:
+    async def _call(self, wanted: ToolCall) -> ToolCall:
         if wanted.error is not None:
             return wanted  # its arguments cannot be read, and the model is told so
         tool = self._tools.get(wanted.tool)
         if tool is None:
             known = ", ".join(self._tools) or "none"
             return wanted.model_copy(update={"error": f"there is no tool {wanted.tool!r}; there are: {known}"})
-        return await tool.recorded(wanted.id, wanted.arguments, writes)
+        return await tool.recorded(wanted.id, wanted.arguments, self._visit.context)
 
 
 def answer_schema(node: PromptNode) -> dict[str, Any]:

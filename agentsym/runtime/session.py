@@ -21,6 +21,7 @@ from agentsym.runtime.loop import LoopThread
 if TYPE_CHECKING:
     from agentsym.runtime.forward import Outcome
     from agentsym.runtime.streaming import StreamMode
+    from agentsym.telemetry.telemetry import Telemetry
 
 
 class Session:
@@ -34,6 +35,11 @@ class Session:
         concurrency: the most examples, and the most remote calls, at once.
         door: what model calls go through; by default one without cache and caps.
         tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
+        telemetry: makes OpenTelemetry spans; yes or no; None for what the environment and the process say. A door of
+            your own brings its own.
+
+    Raises:
+        UsageError: there are both a door and telemetry.
     """
 
     def __init__(
@@ -43,11 +49,15 @@ class Session:
         concurrency: int = 8,
         door: Door | None = None,
         tracing: bool = False,
+        telemetry: Telemetry | bool | None = None,
     ) -> None:
+        if door is not None and telemetry is not None:
+            raise UsageError("a door has telemetry of its own: write Session(door=Door(telemetry=…))")
         self.student = student
         self.concurrency = concurrency
         self._door = door
         self._tracing = tracing
+        self._telemetry = telemetry
         self._contexts: WeakKeyDictionary[asyncio.AbstractEventLoop, Context] = WeakKeyDictionary()
         self._thread: LoopThread | None = None
 
@@ -57,7 +67,7 @@ class Session:
         if loop not in self._contexts:
             self._contexts[loop] = Context(
                 student=student_model(self.student),
-                door=self._door or Door(concurrency=self.concurrency),
+                door=self._door or Door(concurrency=self.concurrency, telemetry=self._telemetry),
                 tracing=self._tracing,
             )
         return self._contexts[loop]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from agentsym.runtime.context import Context
 from agentsym.runtime.forward import accepted, quiet, run
 from agentsym.runtime.nodes import KEY
 from agentsym.runtime.recorder import Recorder
+from agentsym.runtime.spans import agent_stream
 from agentsym.runtime.state import RUN
 from agentsym.runtime.values import plain
 
@@ -35,11 +37,15 @@ async def updates(
     given = accepted(network_of(graph), inputs)
     config: Any = {"configurable": {KEY: Recorder(context, record=False)}}
     with quiet(context, config):
-        async for update in graph.astream(given, config, stream_mode="updates", output_keys=[RUN]):
-            for node, written in update.items():
-                values = ((written or {}).get(RUN) or {}).get("values")
-                if values is not None:
-                    yield {node: plain({name: stamped["value"] for name, stamped in values.items()})}
+        stream: Any = graph.astream(given, config, stream_mode="updates", output_keys=[RUN])
+        if context.telemetry is not None:
+            stream = agent_stream(context.telemetry, network_of(graph), stream)
+        async with aclosing(stream):
+            async for update in stream:
+                for node, written in update.items():
+                    values = ((written or {}).get(RUN) or {}).get("values")
+                    if values is not None:
+                        yield {node: plain({name: stamped["value"] for name, stamped in values.items()})}
 
 
 async def texts(network: Network, inputs: Mapping[str, Any], context: Context) -> AsyncGenerator[dict[str, str], None]:
