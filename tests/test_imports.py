@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "litellm", "langgraph", "sklearn")
+HEAVY = ("torch", "transformers", "litellm", "langgraph", "sklearn", "opentelemetry")
 
 IMPORT = "import agentsym"
 HELP = """

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from agentsym.cli import diff, doctor, evolve, mcp, new, optimize, run, runs, show
 from agentsym.cli import eval as evaluation
 from agentsym.cli.screen import guarded, silence
+from agentsym.cli.telemetry import exporting
 from agentsym.errors import RunStopped
 
 __all__ = ["app"]
@@ -33,7 +34,8 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; typer would swallow a Ctrl-C that no command has seen to, and fail where a pipe closes."""
         try:
-            return super().invoke(ctx)
+            with exporting():
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise RunStopped("interrupted; nothing was saved") from error
         except BrokenPipeError:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from agentsym.learning.gate import mean
 from agentsym.learning.journal import Baseline, Gradients
 from agentsym.learning.protocols import Decision, Evidence, Proposal, Trial
-from agentsym.learning.run import Tested
 from agentsym.learning.state import State
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
@@ -73,8 +72,6 @@ def _figures(result: Frozen | tuple[Evidence, ...]) -> dict[str, Any]:
             rows = (*result.after.batch, *result.after.val, *result.after.must_pass)
             found = {"rows": len(rows), "harmful": len(result.harmful)}
             found["kept"] = None if result.kept is None else len(result.kept)
-        case Tested():
-            found = {"rows": len(result.before), "before": mean(result.before), "after": mean(result.after)}
         case tuple():
             found = {"rows": len(result), "failed": sum(item.trajectory.status != "ok" for item in result)}
             found["score"] = mean(item.loss.score for item in result)
