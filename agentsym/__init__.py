@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agentsym.network.tool import Tool, as_tool, load_tool
     from agentsym.runtime.mcp.tools import mcp_tools
     from agentsym.runtime.session import Session
+    from agentsym.telemetry.telemetry import Telemetry
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ _HOMES = {
     "agentsym.network.tool": ("Tool", "as_tool", "load_tool"),
     "agentsym.runtime.mcp.tools": ("mcp_tools",),
     "agentsym.runtime.session": ("Session",),
+    "agentsym.telemetry.telemetry": ("Telemetry",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -49,6 +51,7 @@ __all__ = [
     "Rules",
     "Session",
     "Structure",
+    "Telemetry",
     "Text",
     "Tool",
     "ToolNode",
