@@ -83,9 +83,7 @@ class ToolRunner:
             raise NodeError(f"tool {self.tool.name!r} needs {', '.join(missing)}, which nobody gives it")
         check_fields(arguments, self.tool.arguments, f"tool {self.tool.name!r}: argument")
 
-    async def recorded(
-        self, call_id: str, arguments: Mapping[str, Any], context: Context | None = None
-    ) -> ToolCall:
+    async def recorded(self, call_id: str, arguments: Mapping[str, Any], context: Context | None = None) -> ToolCall:
         """Call the tool for a model and return the call with its result, or with the error as text."""
         clock = asyncio.get_running_loop().time
         started = clock()
