@@ -159,8 +159,7 @@ def promote(
         if share is not None:
             releases.move(release, "canary", actor=_me(), reason=reason, share=share)
         else:
-            details = {"from": deployment.live}
-            releases.promote(release, expected=deployment.live, actor=_me(), reason=reason, details=details)
+            releases.promote(release, expected=deployment.live, actor=_me(), reason=reason)
 
     _change(store, name, done, as_json)
 

@@ -234,13 +234,7 @@ class Evolution:
             return Turn(
                 what="canary", version=candidate.version, reason=f"it answers {share:.0%} of the threads; {reason}"
             )
-        self.store.releases.promote(
-            candidate,
-            expected=deployment.live,
-            actor=actor,
-            reason=reason,
-            details={**details, "from": deployment.live},
-        )
+        self.store.releases.promote(candidate, expected=deployment.live, actor=actor, reason=reason, details=details)
         return Turn(what="promoted", version=candidate.version, reason=reason)
 
     async def _tried(self, deployment: Deployment, candidate: Release) -> Turn:
@@ -300,9 +294,11 @@ class Evolution:
         now = datetime.now(UTC)
         changed = max(deployment.changed, last.at if last else "")
         rest = learning.cool_down - (now - datetime.fromisoformat(changed)).total_seconds()
+        after = int(last.data().get("feedback", 0)) if last else 0
+        if self.store.traces.said_since(self.name, after) < learning.min_failures:
+            return Turn(what="waits", reason="there is hardly any new feedback to learn from")
         base = self.network(deployment.live)
         material = self.material(base)
-        after = int(last.data().get("feedback", 0)) if last else 0
         failures = material.failures(deployment.live, after)
         if len(failures) < learning.min_failures:
             return Turn(what="waits", reason=f"{len(failures)} of {learning.min_failures} new failures to learn from")

@@ -235,6 +235,8 @@ class Releases:
     ) -> Deployment:
         """Make a candidate the live version by compare-and-swap.
 
+        Its details then hold `from`: the version whose place it took.
+
         Raises:
             UsageError: it cannot go live from its state.
             ConflictError: `expected` is not live any more, or another one has moved the candidate.
@@ -242,9 +244,10 @@ class Releases:
         if "live" not in LEGAL[release.state]:
             raise UsageError(f"{release.version[:12]} is {release.state}; it cannot become live")
         name, version = release.deployment, release.version
+        kept = {**release.details, **(details or {}), "from": expected}
         with self._changing(name) as connection:
             _point(connection, name, expected, live=version, canary=None, share=0.0)
-            _set(connection, name, version, release.state, "live", reason, {**release.details, **(details or {})})
+            _set(connection, name, version, release.state, "live", reason, kept)
             _set(connection, name, expected, "live", "superseded", f"{version[:12]} took its place")
             append(
                 connection,
@@ -272,7 +275,8 @@ class Releases:
         with self._changing(name) as connection:
             _point(connection, name, expected, live=target.version, canary=None, share=0.0)
             _set(connection, name, expected, "live", "rolled_back", reason)
-            _set(connection, name, target.version, "superseded", "live", f"{expected[:12]} was rolled back")
+            back = {key: value for key, value in target.details.items() if key != "from"}  # it took nobody's place
+            _set(connection, name, target.version, "superseded", "live", f"{expected[:12]} was rolled back", back)
             about = {"to": target.version, "reason": reason, **(details or {})}
             append(connection, actor, "rolled_back", _object(name, expected), about)
         return self._found(name)

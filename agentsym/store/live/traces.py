@@ -169,6 +169,11 @@ class Traces:
             before = rows[-1].seq
             most -= len(rows)
 
+    def said_since(self, deployment: str, seq: int) -> int:
+        """Return how much feedback there is behind a place in the store."""
+        query = select(func.count()).where(feedback.c.deployment == deployment, feedback.c.seq > seq)
+        return int(self._rows(query)[0][0])
+
     def first_judged(self, deployment: str, version: str, since: str, *, most: int) -> list[Trace]:
         """Return the live traces of a version since a time that were judged first, in the order of their judgement.
 
