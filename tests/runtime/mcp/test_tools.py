@@ -232,7 +232,7 @@ def test_a_model_calls_the_tool_and_is_shown_its_whole_schema(shop: Any) -> None
     first, second = model.calls
     (shown,) = [tool for tool in first.request.tools if tool["name"] == "price"]
     assert shown["parameters"]["properties"]["article"]["enum"] == ["tea", "coffee"]
-    assert [message.content for message in second.messages if message.role == "tool"][0] == "8.0"
+    assert next(message.content for message in second.messages if message.role == "tool") == "8.0"
     assert [call.error is None for call in run.steps[0].tool_calls] == [True, False]
 
 
