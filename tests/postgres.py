@@ -45,49 +45,49 @@ class PostgresServer:
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self.folder = folder
-        self.programs = programs
+        self.data = folder / "data"
+        self._programs = programs
         self._user = _who(folder)
         self._numbers = count(1)
 
     def start(self) -> None:
-        self.run("initdb", "-D", self.data, "-U", "agentsym", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
+        self._run("initdb", "-D", self.data, "-U", "agentsym", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
         access = self.data / "pg_hba.conf"  # all are trusted but one role, so that passwords can be tried
         access.write_text(f"local all guarded scram-sha-256\n{access.read_text()}")
         options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
-        self.run(
+        self._run(
             "pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", f"{options} -k {self.folder}", "start"
         )
 
     def stop(self) -> None:
-        self.run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
 
-    def database(self, *options: str) -> str:
-        """Make an empty database; `options` are those of `createdb`."""
+    def database(self, options: str = "") -> str:
+        """Make an empty database, with the options of `CREATE DATABASE`, and return its URL."""
         name = f"test{next(self._numbers)}"
-        self.run("createdb", "-h", self.folder, "-U", "agentsym", *options, name)
+        self.sql(f"CREATE DATABASE {name} {options}")
         return self.url(name)
 
     def url(self, database: str, user: str = "agentsym") -> str:
         return f"postgresql://{user}@/{database}?host={self.folder}"
 
-    def sql(self, statement: str, database: str = "postgres") -> str:
-        """Run a statement as another program would."""
-        return self.run("psql", "-h", self.folder, "-U", "agentsym", "-d", database, "-qAtc", statement)
+    def sql(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement as another program would, and return its rows; `database` is a name or a URL."""
+        import psycopg
 
-    @property
-    def data(self) -> Path:
-        return self.folder / "data"
+        url = database if "://" in database else self.url(database)
+        with psycopg.connect(url, autocommit=True) as connection:
+            done = connection.execute(statement)  # type: ignore[call-overload]
+            return done.fetchall() if done.description else []
 
-    def run(self, program: str, *arguments: object) -> str:
-        command = [str(self.programs / program), *map(str, arguments)]
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [str(self._programs / program), *map(str, arguments)]
         output = self.folder / f"{program}.out"  # a file: the server that pg_ctl starts would hold a pipe open
         with output.open("w+") as file:
             done = subprocess.run(
                 command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, timeout=ROOM, cwd="/", **self._user
             )
-        text = output.read_text()
-        assert done.returncode == 0, f"{' '.join(command)}\n{text}"
-        return text.strip()
+        assert done.returncode == 0, f"{' '.join(command)}\n{output.read_text()}"
 
 
 def _who(folder: Path) -> dict[str, Any]:

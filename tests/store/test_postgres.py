@@ -18,16 +18,13 @@ from agentsym.store.place import place_of
 from tests.postgres import PostgresServer
 
 SECRET = "s3cr3t"
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[Store]:
     with Store.open(postgres_url) as opened:
         yield opened
-
-
-def name_of(url: str) -> str:
-    return url.split("@/")[1].split("?")[0]
 
 
 def said(number: int, *texts: str) -> tuple[str, dict[str, object]]:
@@ -121,11 +118,11 @@ def test_numbers_may_outgrow_32_bits(store: Store) -> None:
 
 
 def test_a_store_whose_server_was_away_goes_on(postgres_server: PostgresServer, postgres_url: str) -> None:
-    name = name_of(postgres_url)
+    name = postgres_url.split("@/")[1].split("?")[0]
     ending = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
     with Store.open(postgres_url) as store:
         store.append("run", "note", {})
-        assert postgres_server.sql(ending) == "1"
+        assert postgres_server.sql(ending) == [(1,)]
         assert store.append("run", "note", {}) == 2
         with store._writer.connect() as connection:
             postgres_server.sql(ending)
@@ -136,26 +133,26 @@ def test_a_store_whose_server_was_away_goes_on(postgres_server: PostgresServer, 
 
 def test_a_database_of_another_program_is_refused_untouched(postgres_server: PostgresServer) -> None:
     url = postgres_server.database()
-    postgres_server.sql("CREATE TABLE recipes (name text)", name_of(url))
+    postgres_server.sql("CREATE TABLE recipes (name text)", url)
     with pytest.raises(StoreError, match=r"belongs to another program. Name another database, or another schema"):
         Store.open(url)
-    assert postgres_server.sql(r"\dt", name_of(url)).count("|") == 3
-    postgres_server.sql("CREATE SCHEMA ours", name_of(url))
+    assert postgres_server.sql(TABLES, url) == [("recipes",)]
+    postgres_server.sql("CREATE SCHEMA ours", url)
     with Store.open(f"{url}&options=-csearch_path%3Dours") as store:
         assert store.append("run", "note", {}) == 1
-    assert postgres_server.sql("SELECT count(*) FROM ours.events", name_of(url)) == "1"
+    assert postgres_server.sql("SELECT count(*) FROM ours.events", url) == [(1,)]
 
 
 def test_a_newer_database_asks_for_a_newer_agentsym(postgres_server: PostgresServer) -> None:
     url = postgres_server.database()
     Store.open(url).close()
-    postgres_server.sql("UPDATE alembic_version SET version_num = '9999'", name_of(url))
+    postgres_server.sql("UPDATE alembic_version SET version_num = '9999'", url)
     with pytest.raises(StoreError, match=r"schema 9999, this one knows .*pip install --upgrade agentsym"):
         Store.open(url)
 
 
 def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: PostgresServer) -> None:
-    url = postgres_server.database("--encoding=LATIN1", "--template=template0")
+    url = postgres_server.database("ENCODING 'LATIN1' TEMPLATE template0")
     with pytest.raises(StoreError, match=r"encoded in LATIN1.*createdb --encoding=UTF8"):
         Store.open(url)
 
@@ -217,7 +214,7 @@ def test_errors_of_the_server_are_explained(postgres_server: PostgresServer, sta
         postgres_server.sql(
             f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$;"
             "CREATE TRIGGER fails BEFORE INSERT ON events EXECUTE FUNCTION fail()",
-            name_of(url),
+            url,
         )
         with pytest.raises(StoreError, match=words):
             store.append("run", "note", {})
@@ -228,7 +225,8 @@ def test_a_store_that_may_only_be_read_is_read_and_says_so_when_written(postgres
     url = postgres_server.database()
     with Store.open(url) as store:
         store.append("run", "note", {})
-    postgres_server.sql(f"ALTER DATABASE {name_of(url)} SET default_transaction_read_only = on")
+    name = place_of(url).url.database
+    postgres_server.sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     with Store.open(url) as store:
         assert len([*store.events("run")]) == 1
         with pytest.raises(StoreError, match="the database is read-only"):
@@ -268,6 +266,6 @@ def test_one_pool_serves_readers_and_writers(store: Store) -> None:
 def test_a_look_makes_nothing(postgres_server: PostgresServer) -> None:
     url = postgres_server.database()
     assert database.look(place_of(url)) is None
-    assert postgres_server.sql(r"\dt", name_of(url)) == ""
+    assert postgres_server.sql(TABLES, url) == []
     Store.open(url).close()
     assert database.look(place_of(url)) == schema.HEAD
