@@ -81,18 +81,18 @@ def add_trajectory(event: Event) -> Iterator[Change]:
             **key,
             "id": trajectory["id"],
             "version": trajectory["version"],
-            "example_id": trajectory.get("example_id", ""),
+            "example_id": in_utf8(trajectory.get("example_id", "")),
             "phase": event.data.get("phase"),
             "step": event.data.get("step"),
             "score": event.data.get("score"),
             "status": trajectory.get("status", "ok"),
-            "error": trajectory.get("error"),
+            "error": in_utf8(trajectory.get("error")),
             **_costs(trajectory),
         },
     )
     for step in trajectory.get("steps", ()):
-        row = {name: step.get(name) for name in ("index", "node", "route", "error")}
-        yield Change("insert", steps, {**key, **row, "visit": step.get("visit", 0), **_costs(step)})
+        row = {"error": in_utf8(step.get("error")), "visit": step.get("visit", 0), **_costs(step)}
+        yield Change("insert", steps, {**key, **{name: step.get(name) for name in ("index", "node", "route")}, **row})
 
 
 PROJECTIONS: Mapping[str, Projection] = {
@@ -133,6 +133,11 @@ def apply(connection: Connection, changes: Sequence[Change]) -> None:
                 connection.execute(statement, [{"key": row.pop("id"), **row} for row in map(dict, rows)])
             else:
                 connection.execute(insert_new(connection, table) if how == "keep" else insert(table), rows)
+
+
+def in_utf8(text: str | None) -> str | None:
+    """Return a text as a column can hold it: a lone surrogate is written as its escape; the event has it as it was."""
+    return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def _summary(event: Event) -> dict[str, Any]:

@@ -180,10 +180,14 @@ def test_a_text_is_stored_once_however_often_it_is_sent(store: Store) -> None:
 @pytest.mark.parametrize("text", ["e\u0301 is not é", "nul \0", "lone \ud83d surrogate", "line\u2028end", ""])
 def test_no_text_is_changed_by_storing_it(store: Store, text: str) -> None:
     store.append(RUN, "run", {"agent": "a"})
-    step = Step(index=0, node="n", messages=(Message(role="user", content=text),), raw=text, output={"x": text})
-    stored = trajectory(inputs={"message": text}, steps=(step,))
+    step = Step(
+        index=0, node="n", messages=(Message(role="user", content=text),), raw=text, output={"x": text}, error=text
+    )
+    stored = trajectory(inputs={"message": text}, steps=(step,), example_id=text, error=text)
     store.append(RUN, "trajectory", {"trajectory": stored})
     assert store.trajectory("t0") == stored
+    assert [found.trajectory for found in store.trajectories(RUN, example_id=text)] == [stored]
+    store.rebuild()
 
 
 def test_what_json_does_not_know_is_stored_as_text(store: Store) -> None:
