@@ -4,15 +4,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from agentsym.errors import StoreError
 from agentsym.network.records import Message, Step, Trajectory
 from agentsym.store import Store, database, schema
+from agentsym.store.inserting import insert_new
 from agentsym.store.locks import queue
 from agentsym.store.place import place_of
 from tests.postgres import PostgresServer
@@ -33,40 +36,53 @@ def said(number: int, *texts: str) -> tuple[str, dict[str, object]]:
     return "trajectory", {"trajectory": Trajectory(id=f"t{number}", version="v", steps=(step,))}
 
 
-def test_a_run_has_one_writer_at_a_time_and_two_runs_have_two(store: Store) -> None:
-    with ThreadPoolExecutor(2) as threads, store._writer.begin() as connection:
-        queue(connection, "run busy")
-        assert threads.submit(store.append, "free", "note", {}).result(timeout=20) == 1
-        waiting = threads.submit(store.append, "busy", "note", {"by": "the second"})
-        while not waiters(store):
-            assert not waiting.done()
-        connection.execute(
-            schema.events.insert(), {"run_id": "busy", "seq": 1, "kind": "note", "at": "t", "data": "{}"}
-        )
-        connection.commit()
+@pytest.mark.parametrize("options", ["", "&options=-cdefault_transaction_isolation%3Dserializable"])
+def test_a_run_has_one_writer_at_a_time_and_two_runs_have_two(postgres_url: str, options: str) -> None:
+    """Also on a server where by default a transaction sees only what was there when it began."""
+    with Store.open(postgres_url + options) as store, ThreadPoolExecutor(2) as threads:
+        with store._writer.begin() as connection:
+            queue(connection, "run busy")
+            assert threads.submit(store.append, "free", "note", {}).result(timeout=20) == 1
+            waiting = threads.submit(store.append, "busy", "note", {"by": "the second"})
+            while not waiters(store._engine):
+                assert not waiting.done()
+            row = {"run_id": "busy", "seq": 1, "kind": "note", "at": "t", "data": "{}"}
+            connection.execute(schema.events.insert(), row)
         assert waiting.result(timeout=20) == 2
 
 
-def waiters(store: Store) -> int:
+def waiters(engine: Engine) -> int:
     """How many connections wait for a lock that another one holds."""
-    with store._engine.begin() as connection:
+    with engine.begin() as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar_one())
 
 
-def test_writers_of_the_same_texts_in_opposite_orders_do_not_wait_in_a_circle(store: Store) -> None:
-    texts = [f"text {number} " * 20 for number in range(300)]
-    for run in ("a", "b"):
-        store.append(run, "run", {"agent": "x"})
+def test_only_one_of_two_migrates(postgres_url: str) -> None:
+    writer, reader = database.database_at(place_of(postgres_url)).engines()
+    with ThreadPoolExecutor(1) as threads:
+        with writer.begin() as connection:
+            queue(connection, "migration")
+            opening = threads.submit(Store.open, postgres_url)
+            while not waiters(reader):
+                assert not opening.done()
+            database.upgrade(connection)
+        opening.result(timeout=20).close()
+    writer.dispose()
 
-    def write(run: str, order: list[str]) -> int:
-        last = 0
-        for start in range(0, 300, 60):
-            last = store.append_many(run, [said(start, *order[start:], *order[:start])])
-        return last
 
-    with ThreadPoolExecutor(2) as threads:
-        both = threads.submit(write, "a", texts), threads.submit(write, "b", texts[::-1])
-        assert [done.result(timeout=60) for done in both] == [6, 6]
+def test_writers_of_the_same_texts_do_not_wait_in_a_circle(store: Store) -> None:
+    store.append("run", "run", {"agent": "x"})
+    low, high = sorted(
+        ({"hash": sha256(text.encode()).hexdigest(), "text": text} for text in "ab"), key=itemgetter("hash")
+    )
+    with ThreadPoolExecutor(1) as threads:
+        with store._writer.begin() as another:
+            another.execute(insert_new(another, schema.texts), low)
+            writing = threads.submit(store.append_many, "run", [said(1, high["text"], low["text"])])
+            while not waiters(store._engine):
+                assert not writing.done()
+            another.execute(insert_new(another, schema.texts), high)
+        assert writing.result(timeout=20) == 2
 
 
 def test_rebuilding_waits_for_writers_and_holds_them_up(store: Store) -> None:
@@ -74,10 +90,10 @@ def test_rebuilding_waits_for_writers_and_holds_them_up(store: Store) -> None:
     with ThreadPoolExecutor(3) as threads, store._writer.begin() as connection:
         connection.execute(schema.events.insert(), {"run_id": "b", "seq": 1, "kind": "n", "at": "t", "data": "{}"})
         rebuilding = threads.submit(store.rebuild)
-        while not waiters(store):
+        while not waiters(store._engine):
             assert not rebuilding.done()
         writing = threads.submit(store.append, "c", "run", {"agent": "y"})
-        while waiters(store) < 2:
+        while waiters(store._engine) < 2:
             assert not writing.done()
         connection.commit()
         rebuilding.result(timeout=20)
