@@ -76,7 +76,7 @@ def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:
     """
     pack = PACKERS.get(kind)
     try:
-        return _json(pack(data, texts) if pack else data)
+        return as_json(pack(data, texts) if pack else data)
     except KeyError as error:
         raise StoreError(f"an event {kind!r} needs {error.args[0]!r} in its data") from error
     except ValidationError as error:
@@ -85,7 +85,15 @@ def encode(kind: str, data: Mapping[str, Any], texts: Texts) -> str:
 
 def as_stored(value: Any) -> Any:
     """Return a value as it is read back from an event: plain JSON."""
-    return json.loads(_json(value))
+    return json.loads(as_json(value))
+
+
+def in_utf8(text: str | None) -> str | None:
+    """Return a text as a column can hold it: a lone surrogate is written as its escape.
+
+    What must come back as it was is kept as JSON, which has an escape of its own.
+    """
+    return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def pack_trajectory(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
@@ -128,7 +136,7 @@ def hashes_of(packed: Mapping[str, Any]) -> set[str]:
 
 def pack_version(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     """Replace `data["content"]` (a network, or its plain JSON) by the hash of its JSON."""
-    return {**data, "content": texts.hash(_json(data["content"]))}
+    return {**data, "content": texts.hash(as_json(data["content"]))}
 
 
 PACKERS: Mapping[str, Callable[[Mapping[str, Any], Texts], dict[str, Any]]] = {
@@ -137,7 +145,8 @@ PACKERS: Mapping[str, Callable[[Mapping[str, Any], Texts], dict[str, Any]]] = {
 }
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """Return a value as JSON that can be stored, whatever is in it (`encode` says how)."""
     plain = value
     try:
         text = _dump(plain)

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Table, bindparam, insert
 
 from agentsym.errors import StoreError
-from agentsym.store.events import Event
+from agentsym.store.events import Event, in_utf8
 from agentsym.store.inserting import insert_new
 from agentsym.store.schema import DERIVED, runs, steps, trajectories, versions
 
@@ -133,11 +133,6 @@ def apply(connection: Connection, changes: Sequence[Change]) -> None:
                 connection.execute(statement, [{"key": row.pop("id"), **row} for row in map(dict, rows)])
             else:
                 connection.execute(insert_new(connection, table) if how == "keep" else insert(table), rows)
-
-
-def in_utf8(text: str | None) -> str | None:
-    """Return a text as a column can hold it: a lone surrogate is written as its escape; the event has it as it was."""
-    return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def _summary(event: Event) -> dict[str, Any]:

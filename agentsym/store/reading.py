@@ -16,9 +16,8 @@ from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
 from agentsym.network.records import Trajectory
 from agentsym.store.database import explained
-from agentsym.store.events import Event, hashes_of, unpack_trajectory
+from agentsym.store.events import Event, hashes_of, in_utf8, unpack_trajectory
 from agentsym.store.place import Place
-from agentsym.store.projections import in_utf8
 from agentsym.store.schema import events, runs, texts, trajectories, versions
 
 PAGE = 200

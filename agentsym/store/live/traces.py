@@ -16,6 +16,7 @@ from agentsym.errors import UsageError
 from agentsym.network.canonical import Frozen
 from agentsym.network.records import Score, Trajectory
 from agentsym.store.database import explained
+from agentsym.store.events import as_json, in_utf8
 from agentsym.store.live.schema import feedback, traces
 from agentsym.store.locks import queue
 
@@ -257,8 +258,8 @@ def _live(deployment: str, version: str, since: str) -> tuple[ColumnElement[bool
 def _trace_row(trace: Trace) -> dict[str, Any]:
     row = trace.model_dump(exclude={"seq", "trajectory"})
     held = trace.trajectory
-    row["trajectory"] = None if held is None else held.model_dump_json(exclude_defaults=True)
-    return row
+    row["trajectory"] = None if held is None else as_json(held.model_dump(exclude_defaults=True))
+    return _storable(row)
 
 
 def _trace(row: Row[Any]) -> Trace:
@@ -269,7 +270,12 @@ def _trace(row: Row[Any]) -> Trace:
 
 def _feedback_row(item: Feedback) -> dict[str, Any]:
     label = None if item.label is None else json.dumps(item.label, ensure_ascii=True)
-    return {**item.model_dump(exclude={"seq"}), "label": label}
+    return _storable({**item.model_dump(exclude={"seq"}), "label": label})
+
+
+def _storable(row: dict[str, Any]) -> dict[str, Any]:
+    """Nothing that a model or a person wrote may fail the request that it belongs to."""
+    return {name: in_utf8(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _feedback(row: Row[Any]) -> Feedback:
