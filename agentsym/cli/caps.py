@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONCURRENCY = 8
 
 
-def _above_zero(flag: str, about: str, kind: type[int] | type[float] = int, without: str = "no cap") -> Any:
+def above_zero(flag: str, about: str, kind: type[int] | type[float] = int, without: str = "no cap") -> Any:
     """Return an option that takes numbers above 0; all else is refused in the same words for each."""
 
     def parse(text: str) -> float:
@@ -35,11 +35,11 @@ def _above_zero(flag: str, about: str, kind: type[int] | type[float] = int, with
 
 
 _IN_FLIGHT = f"Examples and model calls in flight (default: {CONCURRENCY})."
-Concurrency = Annotated[int | None, _above_zero("--concurrency", _IN_FLIGHT, without=str(CONCURRENCY))]
-MaxCalls = Annotated[int | None, _above_zero("--max-calls", "Cap on model calls.")]
-MaxTokens = Annotated[int | None, _above_zero("--max-tokens", "Cap on tokens, of prompts and replies together.")]
-MaxUsd = Annotated[float | None, _above_zero("--max-usd", "Cap on US dollars.", float)]
-MaxSeconds = Annotated[float | None, _above_zero("--max-seconds", "Start no model call after X seconds.", float)]
+Concurrency = Annotated[int | None, above_zero("--concurrency", _IN_FLIGHT, without=str(CONCURRENCY))]
+MaxCalls = Annotated[int | None, above_zero("--max-calls", "Cap on model calls.")]
+MaxTokens = Annotated[int | None, above_zero("--max-tokens", "Cap on tokens, of prompts and replies together.")]
+MaxUsd = Annotated[float | None, above_zero("--max-usd", "Cap on US dollars.", float)]
+MaxSeconds = Annotated[float | None, above_zero("--max-seconds", "Start no model call after X seconds.", float)]
 
 
 class Caps(NamedTuple):

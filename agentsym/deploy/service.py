@@ -51,7 +51,7 @@ class Happening(NamedTuple):
     value: Any
 
 
-class _Run(NamedTuple):
+class Begun(NamedTuple):
     """One request from its beginning: the version that it stays on, and where its trace will be."""
 
     trace_id: str
@@ -129,28 +129,39 @@ class Service:
         for task in self._running:
             task.cancel()
 
-    async def answer(self, inputs: Mapping[str, Any], thread: str | None = None) -> Answer:
-        """Run one request, record it, and return the answer.
+    def begin(self, inputs: Mapping[str, Any], thread: str | None = None) -> Begun:
+        """Begin a request: check its inputs and choose the version that answers it, now and to its end.
 
         Args:
             inputs: field → value, exactly the agent's inputs.
-            thread: the conversation or user that it belongs to.
+            thread: the conversation or user that it belongs to; a request without one is a thread of its own.
+
+        Raises:
+            UsageError: the inputs do not fit the agent; nothing is recorded.
+        """
+        trace_id = secrets.token_hex(16)
+        thread = trace_id if thread is None else thread
+        ready = self.versions.current.of(self.name, thread)
+        return Begun(trace_id, thread, ready, accepted(ready.network, inputs), _now())
+
+    async def answer(self, inputs: Mapping[str, Any], thread: str | None = None) -> Answer:
+        """Run one request, record it, and return the answer.
 
         Raises:
             UsageError: the inputs do not fit the agent; nothing is recorded.
             RequestFailed: there is no answer, or it could not be recorded.
         """
-        begun = self._begin(inputs, thread)
+        return await self.answer_to(self.begin(inputs, thread))
+
+    async def answer_to(self, begun: Begun) -> Answer:
+        """Run a request that has begun; see `answer`."""
         return await self._counted(self._answer(begun, self._session.context()), begun)
 
-    async def stream(
-        self, inputs: Mapping[str, Any], thread: str | None = None, *, mode: StreamMode = "updates"
-    ) -> AsyncGenerator[Happening | Answer, None]:
-        """Run one request and yield what happens, then the answer, which is recorded by then.
+    async def stream(self, begun: Begun, *, mode: StreamMode = "updates") -> AsyncGenerator[Happening | Answer, None]:
+        """Run a request that has begun and yield what happens, then the answer, which is recorded by then.
 
         Closing the generator cancels the run. Raises what `answer` raises.
         """
-        begun = self._begin(inputs, thread)
         happened: asyncio.Queue[Happening | None] = asyncio.Queue()
         context = self._session.context()
         if mode == "text":
@@ -165,6 +176,7 @@ class Service:
             yield await running
         finally:
             running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     async def feedback(
         self,
@@ -201,13 +213,7 @@ class Service:
         await self.writer.feedback(said)
         return said
 
-    def _begin(self, inputs: Mapping[str, Any], thread: str | None) -> _Run:
-        trace_id = secrets.token_hex(16)
-        thread = trace_id if thread is None else thread
-        ready = self.versions.current.of(self.name, thread)
-        return _Run(trace_id, thread, ready, accepted(ready.network, inputs), _now())
-
-    async def _counted(self, work: Awaitable[T], begun: _Run) -> T:
+    async def _counted(self, work: Awaitable[T], begun: Begun) -> T:
         """Do the work of a run so that `abort` reaches it."""
         task = asyncio.current_task()
         assert task is not None
@@ -221,7 +227,7 @@ class Service:
         finally:
             self._running.discard(task)
 
-    async def _answer(self, begun: _Run, context: Context) -> Answer:
+    async def _answer(self, begun: Begun, context: Context) -> Answer:
         trajectory, error = await self._outcome(begun, context)
         failed = trajectory.status != "ok"
         policy = self.policy.traces
@@ -231,7 +237,7 @@ class Service:
             raise self._failure(begun.trace_id, error)
         return Answer(begun.trace_id, begun.ready.version, trajectory.output, trajectory.usage)
 
-    async def _outcome(self, begun: _Run, context: Context) -> Outcome:
+    async def _outcome(self, begun: Begun, context: Context) -> Outcome:
         """Run; a run that takes too long leaves a trajectory without steps."""
         try:
             async with asyncio.timeout(self.timeout):
@@ -258,7 +264,7 @@ class Service:
         return RunFailed("the agent failed at this request; its trace says why", trace_id)
 
 
-def _trace(name: str, begun: _Run, trajectory: Trajectory) -> Trace:
+def _trace(name: str, begun: Begun, trajectory: Trajectory) -> Trace:
     usage = trajectory.usage
     return Trace(
         id=begun.trace_id,

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from agentsym.deploy.chat import check_chat_input
 from agentsym.deploy.retention import retain
 from agentsym.deploy.server.admission import Admission
 from agentsym.deploy.server.auth import Doorkeeper
@@ -23,6 +24,7 @@ from agentsym.deploy.server.feedback import feedback_router
 from agentsym.deploy.server.guard import Guard
 from agentsym.deploy.server.invoke import invoke_router
 from agentsym.deploy.server.metrics import Metrics
+from agentsym.deploy.server.openai import openai_router
 from agentsym.deploy.server.replies import Refused, refusal
 from agentsym.deploy.server.served import Served
 from agentsym.deploy.server.settings import Settings
@@ -65,6 +67,7 @@ def create_app(
         background: further work beside the requests.
     """
     settings = settings or Settings()
+    check_chat_input(service.agent, settings.chat_input)
     doorkeeper = Doorkeeper(service.store.tokens if settings.auth else None)
     served = Served(service, settings, Admission(settings), doorkeeper, Metrics(service))
     app = FastAPI(
@@ -75,7 +78,7 @@ def create_app(
         redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
         lifespan=_lifespan(service, (retain, *background)),
     )
-    for make in (status_router, invoke_router, stream_router, feedback_router):
+    for make in (status_router, invoke_router, stream_router, feedback_router, openai_router):
         app.include_router(make(served))
     for part in (make_part(served) for make_part in parts):
         app.include_router(part.router)

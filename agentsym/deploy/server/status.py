@@ -12,6 +12,7 @@ from agentsym.deploy.server.replies import reply
 from agentsym.deploy.server.served import Served
 from agentsym.store.live.releases import Release
 
+SCORES = ("n", "base", "candidate", "gain", "verdict")  # of the shadow evaluation
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -58,4 +59,5 @@ def status_router(served: Served) -> APIRouter:
 
 def _told(release: Release) -> dict[str, Any]:
     told = release.model_dump(include={"version", "parent", "state", "reason", "created", "changed"})
-    return {**told, "scores": release.details.get("shadow")}
+    shadow = release.details.get("shadow") or {}
+    return {**told, "scores": {name: shadow[name] for name in SCORES if name in shadow} or None}

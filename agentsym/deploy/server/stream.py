@@ -9,13 +9,12 @@ from fastapi import APIRouter, Request, Response
 
 from agentsym.deploy.server.auth import require
 from agentsym.deploy.server.bodies import invalid, json_of
-from agentsym.deploy.server.invoke import Asked, asked_of
+from agentsym.deploy.server.invoke import asked_of
 from agentsym.deploy.server.replies import described
 from agentsym.deploy.server.schemas import INVOKE, agent_body
 from agentsym.deploy.server.served import Served
 from agentsym.deploy.server.sse import EventStream, event
-from agentsym.deploy.service import Answer
-from agentsym.runtime.forward import accepted
+from agentsym.deploy.service import Answer, Begun
 from agentsym.runtime.streaming import MODES, StreamMode
 
 
@@ -32,19 +31,20 @@ def stream_router(served: Served) -> APIRouter:
         if mode not in MODES:
             raise invalid(f"mode must be one of {', '.join(MODES)}")
         asked = asked_of(await json_of(request, settings), "the body")
-        accepted(service.network, asked.inputs)  # what does not fit is told by the status, before the stream begins
+        begun = service.begin(asked.inputs, asked.thread)  # what does not fit is told by the status
         served.admission.check_queue()
-        return EventStream(_events(served, asked, "text" if mode == "text" else "updates"), settings.ping)
+        events = _events(served, begun, "text" if mode == "text" else "updates")
+        return EventStream(events, settings.ping, {"x-trace-id": begun.trace_id})
 
     return router
 
 
-async def _events(served: Served, asked: Asked, mode: StreamMode) -> AsyncGenerator[bytes, None]:
+async def _events(served: Served, begun: Begun, mode: StreamMode) -> AsyncGenerator[bytes, None]:
     service = served.service
     try:
         async with (
             served.admission.place(service.timeout),
-            aclosing(service.stream(asked.inputs, asked.thread, mode=mode)) as happenings,
+            aclosing(service.stream(begun, mode=mode)) as happenings,
         ):
             async for item in happenings:
                 if isinstance(item, Answer):
