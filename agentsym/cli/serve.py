@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 ACTOR = "agentsym serve"
 
-StoreOption = Annotated[
-    str | None, typer.Option("--store", metavar="URL|PATH", help="Where traces and versions are (default: the store).")
-]
-
 
 def serve(
     agent: options.AgentName,
@@ -35,7 +31,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     student: options.Student = None,
-    store: StoreOption = None,
+    store: options.StorePlace = None,
     policy: Annotated[Path | None, typer.Option(metavar="FILE", help="What is kept and learned, as YAML.")] = None,
     concurrency: Annotated[
         int, above_zero("--concurrency", "Requests that run at once (default: 32).", without="32")

@@ -10,7 +10,6 @@ import typer
 from agentsym.cli import options
 from agentsym.cli.caps import above_zero
 from agentsym.cli.screen import emit, say, screen
-from agentsym.cli.serve import StoreOption
 from agentsym.errors import UsageError
 
 app = typer.Typer(help="Who may ask served agents.", rich_markup_mode=None)
@@ -25,7 +24,7 @@ def create(
     days: Annotated[
         float | None, above_zero("--days", "Days it is good for (default: for ever).", float, "for ever")
     ] = None,
-    store: StoreOption = None,
+    store: options.StorePlace = None,
     as_json: options.Json = False,
 ) -> None:
     """Make a token; its secret is shown now and never again."""
@@ -44,7 +43,7 @@ def create(
 
 
 @app.command("list")
-def list_tokens(store: StoreOption = None, as_json: options.Json = False) -> None:
+def list_tokens(store: options.StorePlace = None, as_json: options.Json = False) -> None:
     """List all tokens, the newest first; their secrets are stored nowhere."""
     from rich import box
     from rich.table import Table
@@ -70,7 +69,7 @@ def list_tokens(store: StoreOption = None, as_json: options.Json = False) -> Non
 @app.command("revoke")
 def revoke(
     token: Annotated[str, typer.Argument(metavar="ID", help="The token's id, or its name if only one has it.")],
-    store: StoreOption = None,
+    store: options.StorePlace = None,
     as_json: options.Json = False,
 ) -> None:
     """End a token; servers that run notice within five seconds."""

@@ -7,12 +7,13 @@ like one; patterns of one's own come on top.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from agentsym.deploy.policy import Detector, Traces
 from agentsym.errors import UsageError
-from agentsym.models.secrets import scrub
+from agentsym.models.secrets import PLACEHOLDER, scrub, secret_values
 from agentsym.network.records import Trajectory
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}")
@@ -24,6 +25,7 @@ _PHONE = re.compile(
 )
 _FEWEST_DIGITS = 9  # of a phone number without a country's; 01.02.2026 is a date
 _FEWEST_AFTER_PLUS = 7
+_REMEMBERED = 512  # texts
 
 
 class Redactor:
@@ -34,7 +36,9 @@ class Redactor:
     """
 
     def __init__(self, policy: Traces) -> None:
-        self._detectors: list[Callable[[str], str]] = [_DETECTORS[name] for name in _ORDER if name in policy.redact]
+        keys = partial(_without_keys, secret_values())
+        detectors: Mapping[Detector, Callable[[str], str]] = {"key": keys, **_DETECTORS}
+        self._detectors: list[Callable[[str], str]] = [detectors[name] for name in _ORDER if name in policy.redact]
         for name, pattern in policy.patterns.items():
             try:
                 found = re.compile(pattern)
@@ -43,8 +47,10 @@ class Redactor:
             if found.match(""):
                 raise UsageError(f"traces.patterns.{name}: {pattern!r} fits the empty text, so it would fit everywhere")
             self._detectors.append(_replacing(found, f"[{name}]"))
+        # the instructions of an agent come with each request, and an input stands in the trajectory many times
+        self.text = lru_cache(_REMEMBERED)(self._redacted)
 
-    def text(self, text: str) -> str:
+    def _redacted(self, text: str) -> str:
         """Return a text without what must not be kept."""
         for detect in self._detectors:
             text = detect(text)
@@ -130,12 +136,11 @@ def _checks(number: str) -> bool:
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-def _without_keys(text: str) -> str:
-    return scrub(text).replace("[secret]", "[key]")
+def _without_keys(values: Sequence[str], text: str) -> str:
+    return scrub(text, values).replace(PLACEHOLDER, "[key]")
 
 
 _DETECTORS: Mapping[Detector, Callable[[str], str]] = {
-    "key": _without_keys,
     "email": _without_emails,
     "card": _without_cards,
     "phone": _without_phones,

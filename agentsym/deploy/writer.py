@@ -127,18 +127,18 @@ class Writer:
         _tell(items, error)
 
     def _fit(self, item: _Item) -> Trace | Feedback:
-        """Return what is written of an item: redacted, and nothing in it that a database refuses."""
+        """Return what is written of an item: redacted, and with the example's id."""
         redactor, record = self._redactor, item.record
         if isinstance(record, Feedback):
             label = None if record.label is None else redactor.value(record.label)
-            return record.model_copy(update={"text": _storable(redactor.text(record.text)), "label": label})
+            return record.model_copy(update={"text": redactor.text(record.text), "label": label})
         assert record.trajectory is not None
         inputs = redactor.value(record.trajectory.inputs)
         example_id = example_id_of(inputs)
         kept: Trajectory | None = None
         if item.keep:
             kept = redactor.trajectory(record.trajectory).model_copy(update={"example_id": example_id})
-        error = None if record.error is None else _storable(redactor.text(record.error))
+        error = None if record.error is None else _whole(redactor.text(record.error))
         thread = self._thread_id(record.thread)
         return record.model_copy(
             update={"trajectory": kept, "error": error, "thread": thread, "example_id": example_id}
@@ -174,6 +174,6 @@ def _settle(waiting: Sequence[asyncio.Future[None]], error: Exception | None) ->
             done.set_exception(error)
 
 
-def _storable(text: str) -> str:
-    """Return a text without NUL and lone surrogates, which databases refuse."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+def _whole(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which an error may repeat from a model's output."""
+    return text.encode("utf-8", "replace").decode("utf-8")

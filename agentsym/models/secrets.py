@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentsym.network.shown import cut
@@ -37,9 +37,12 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
-def scrub(text: str) -> str:
-    """Return a text without the values of the environment's key variables and without what has the shape of a key."""
-    for value in _values():
+def scrub(text: str, values: Sequence[str] | None = None) -> str:
+    """Return a text without the values of the environment's key variables and without what has the shape of a key.
+
+    Whoever scrubs many texts hands over what `secret_values` gave once: looking for it takes longer than the rest.
+    """
+    for value in secret_values() if values is None else values:
         text = text.replace(value, PLACEHOLDER)
     for shape, kept in _SHAPES:
         text = shape.sub(kept, text)
@@ -68,7 +71,7 @@ def excerpt(text: str, longest: int = 300) -> str:
     return cut(line, longest)
 
 
-def _values() -> list[str]:
+def secret_values() -> list[str]:
     """Return what must not be seen of the environment, longest first: one value may be part of another."""
     found = {
         value.strip()

@@ -258,8 +258,15 @@ def _live(deployment: str, version: str, since: str) -> tuple[ColumnElement[bool
 def _trace_row(trace: Trace) -> dict[str, Any]:
     row = trace.model_dump(exclude={"seq", "trajectory"})
     held = trace.trajectory
-    row["trajectory"] = None if held is None else as_json(held.model_dump(exclude_defaults=True))
+    row["trajectory"] = None if held is None else _json(held)
     return _storable(row)
+
+
+def _json(held: Trajectory) -> str:
+    try:
+        return held.model_dump_json(exclude_defaults=True)
+    except ValueError:  # an output holds half of a surrogate pair, as a model may write one; it is stored escaped
+        return as_json(held.model_dump(exclude_defaults=True))
 
 
 def _trace(row: Row[Any]) -> Trace:
