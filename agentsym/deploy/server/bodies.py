@@ -1,11 +1,7 @@
-"""Reading the body of a request: no larger, slower or deeper than is sensible, and JSON that can be stored.
-
-The bytes are counted as they come, so neither a missing nor a false `Content-Length` gets past.
-"""
+"""Reading the body of a request as JSON: no deeper than is sensible, and nothing in it that cannot be stored."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -13,32 +9,23 @@ from typing import Any, NoReturn
 from starlette.requests import ClientDisconnect, Request
 
 from agentsym.deploy.server.replies import Refused
-from agentsym.deploy.server.settings import Settings
 
 DEPTH = 64
 
 
-async def json_of(request: Request, settings: Settings) -> Any:
+async def json_of(request: Request) -> Any:
     """Return the JSON value of a request's body.
 
     Raises:
-        Refused: it is not sent as JSON, is too large or too slow, or is no JSON that can be stored.
+        Refused: it is not sent as JSON, or is no JSON that can be stored.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refused(415, "unsupported_media_type", "send JSON, with Content-Type: application/json")
     try:
-        async with asyncio.timeout(settings.body_seconds):
-            body = await _read(request, settings.max_body)
-    except TimeoutError:
-        message = f"the body did not come within {settings.body_seconds:g} seconds"
-        raise Refused(408, "too_slow", message, {"connection": "close"}) from None
-    return parsed(body)
-
-
-async def object_of(request: Request, settings: Settings, known: frozenset[str]) -> dict[str, Any]:
-    """Return the JSON object of a request's body, which may have only fields that are known."""
-    return as_object(await json_of(request, settings), known, "the body")
+        return parsed(await request.body())
+    except ClientDisconnect:
+        raise Refused(400, "disconnected", "the client went away before the body was whole") from None
 
 
 def as_object(value: Any, known: frozenset[str], where: str) -> dict[str, Any]:
@@ -84,22 +71,6 @@ def text_of(body: Mapping[str, Any], name: str, most: int) -> str | None:
     return value
 
 
-async def _read(request: Request, most: int) -> bytes:
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most:
-        raise _too_large(most)
-    found, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > most:
-                raise _too_large(most)
-            found.append(chunk)
-    except ClientDisconnect:
-        raise Refused(400, "disconnected", "the client went away before the body was whole") from None
-    return found[0] if len(found) == 1 else b"".join(found)
-
-
 def _check_depth(value: Any) -> None:
     level, depth = [value], 0
     while level:
@@ -114,8 +85,3 @@ def _check_depth(value: Any) -> None:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
-
-
-def _too_large(most: int) -> Refused:
-    # what is still to come of the body is not read, so the connection cannot be used again
-    return Refused(413, "too_large", f"the body is larger than {most} bytes", {"connection": "close"})

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from fastapi import APIRouter, Request, Response
 
 from agentsym.deploy.server.auth import require
-from agentsym.deploy.server.bodies import invalid, object_of
+from agentsym.deploy.server.bodies import as_object, invalid, json_of
 from agentsym.deploy.server.replies import reply
 from agentsym.deploy.server.schemas import feedback_body
 from agentsym.deploy.server.served import Served
@@ -19,7 +19,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 def feedback_router(served: Served) -> APIRouter:
     """Return the route."""
-    service, settings = served.service, served.settings
+    service = served.service
     router = APIRouter()
 
     @router.post("/feedback", openapi_extra=feedback_body(service.agent, KINDS), response_class=Response)
@@ -27,7 +27,7 @@ def feedback_router(served: Served) -> APIRouter:
         """Say how good an answer was; the same author may say more than one thing of it."""
         token = require(request, "feedback")
         served.admission.count(token)
-        body = await object_of(request, settings, FIELDS)
+        body = as_object(await json_of(request), FIELDS, "the body")
         given = _given(body)
         said = await service.feedback(**given, author=token.name)
         return reply({"id": said.id, "trace_id": said.trace_id, "kind": said.kind}, 201)

@@ -15,8 +15,10 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentsym.deploy.server.auth import Doorkeeper
+from agentsym.deploy.server.intake import limited
 from agentsym.deploy.server.metrics import Metrics
 from agentsym.deploy.server.replies import Refused, described, refusal
+from agentsym.deploy.server.settings import Settings
 from agentsym.errors import AgentsymError
 
 MOST_HEADERS = 100
@@ -34,14 +36,14 @@ class Guard:
         app: what is inside.
         doorkeeper: finds out who asks.
         metrics: counts.
-        access_log: write one JSON line a request to stderr.
+        settings: limits of bodies, and whether one line a request is written to stderr.
     """
 
-    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, metrics: Metrics, *, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, metrics: Metrics, settings: Settings) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
         self._metrics = metrics
-        self._access_log = access_log
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -64,7 +66,8 @@ class Guard:
         try:
             _check_head(scope)
             scope["token"] = await self._doorkeeper.admit(scope)
-            await self._app(scope, receive, noted)
+            body = limited(receive, scope, self._settings.max_body, self._settings.body_seconds)
+            await self._app(scope, body, noted)
         except Exception as error:
             _tell(error)
             if status:
@@ -77,7 +80,7 @@ class Guard:
         route = getattr(scope.get("route"), "path", "other")
         status = status or 499  # the client went away
         self._metrics.request(route, status, seconds)
-        if self._access_log:
+        if self._settings.access_log:
             token = scope.get("token")
             line: dict[str, Any] = {
                 "at": time.time(),

@@ -40,14 +40,14 @@ def invoke_router(served: Served) -> APIRouter:
     async def invoke(request: Request) -> Response:
         """Run the agent on one input."""
         admission.count(require(request, "invoke"))
-        answer = await answered(asked_of(await json_of(request, settings), "the body"))
+        answer = await answered(asked_of(await json_of(request), "the body"))
         return reply(_told(answer), headers={"x-trace-id": answer.trace_id})
 
     @router.post("/batch", openapi_extra=agent_body(service.agent, BATCH), response_class=Response)
     async def batch(request: Request) -> Response:
         """Run the agent on several inputs; each has its own result or error, in their order."""
         token = require(request, "invoke")
-        items = await json_of(request, settings)
+        items = await json_of(request)
         if not isinstance(items, list) or not 1 <= len(items) <= settings.max_batch:
             raise invalid(f"the body must be a list of 1 to {settings.max_batch} objects like those of /invoke")
         admission.check_queue()

@@ -58,7 +58,7 @@ def openai_router(served: Served) -> APIRouter:
     async def complete(request: Request) -> Response:
         """Answer the last message of a chat."""
         admission.count(require(request, "invoke"))
-        chat = _asked(served, request, await json_of(request, settings))
+        chat = _asked(served, request, await json_of(request))
         if chat.streams:
             admission.check_queue()
             events = _events(served, chat)

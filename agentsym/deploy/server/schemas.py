@@ -1,4 +1,4 @@
-"""The bodies of requests as `openapi.json` shows them: the agent's own inputs and outputs, field by field."""
+"""Requests and answers as `openapi.json` shows them: the agent's own inputs and outputs, field by field."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ from typing import Any, Literal
 from agentsym.network.network import Network
 from agentsym.store.live.traces import Kind
 
-INVOKE: Literal["one"] = "one"
-BATCH: Literal["many"] = "many"
+Shape = Literal["one", "many", "events"]
+INVOKE: Shape = "one"
+BATCH: Shape = "many"
+STREAM: Shape = "events"
 
 
-def agent_body(agent: Network, shape: Literal["one", "many"]) -> dict[str, Any]:
-    """Return the OpenAPI description of a request that asks the agent once, or many times."""
+def agent_body(agent: Network, shape: Shape) -> dict[str, Any]:
+    """Return the OpenAPI description of a request that asks the agent once or many times, and of its answer."""
     inputs = {field.name: field.json_schema() for field in agent.inputs}
-    one = _object(
+    asked = _object(
         {
             "inputs": _object(inputs, list(inputs)),
             "thread_id": {"type": "string", "description": "the conversation or user that this belongs to"},
         },
         ["inputs"],
     )
-    return _body(one if shape == INVOKE else {"type": "array", "items": one})
+    output = {field.name: field.json_schema() for field in agent.output_fields()}
+    text = {"type": "string"}
+    answer = _object({"trace_id": text, "version": text, "output": _object(output, [])}, ["trace_id", "output"])
+    if shape == BATCH:
+        return {**_body(_list(asked)), **_answer("application/json", _object({"results": _list(answer)}, ["results"]))}
+    if shape == STREAM:
+        return {**_body(asked), **_answer("text/event-stream", text)}
+    return {**_body(asked), **_answer("application/json", answer)}
 
 
 def feedback_body(agent: Network, kinds: tuple[Kind, ...]) -> dict[str, Any]:
@@ -64,3 +73,11 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _answer(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"responses": {"200": {"content": {kind: {"schema": schema}}}}}

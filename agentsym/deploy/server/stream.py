@@ -11,7 +11,7 @@ from agentsym.deploy.server.auth import require
 from agentsym.deploy.server.bodies import invalid, json_of
 from agentsym.deploy.server.invoke import asked_of
 from agentsym.deploy.server.replies import described
-from agentsym.deploy.server.schemas import INVOKE, agent_body
+from agentsym.deploy.server.schemas import STREAM, agent_body
 from agentsym.deploy.server.served import Served
 from agentsym.deploy.server.sse import EventStream, event
 from agentsym.deploy.service import Answer, Begun
@@ -23,14 +23,14 @@ def stream_router(served: Served) -> APIRouter:
     service, settings = served.service, served.settings
     router = APIRouter()
 
-    @router.post("/stream", openapi_extra=agent_body(service.agent, INVOKE), response_class=EventStream)
+    @router.post("/stream", openapi_extra=agent_body(service.agent, STREAM), response_class=Response)
     async def stream(request: Request) -> Response:
         """Run the agent on one input and send what happens as it happens."""
         served.admission.count(require(request, "invoke"))
         mode = request.query_params.get("mode", "updates")
         if mode not in MODES:
             raise invalid(f"mode must be one of {', '.join(MODES)}")
-        asked = asked_of(await json_of(request, settings), "the body")
+        asked = asked_of(await json_of(request), "the body")
         begun = service.begin(asked.inputs, asked.thread)  # what does not fit is told by the status
         served.admission.check_queue()
         events = _events(served, begun, "text" if mode == "text" else "updates")
