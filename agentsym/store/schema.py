@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; four digits, so that a file of a newer agentsym is known without alembic."""
 
 metadata = MetaData()

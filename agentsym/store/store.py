@@ -22,8 +22,10 @@ from agentsym.store.database import explained, open_engines
 from agentsym.store.events import Event, Texts, encode
 from agentsym.store.inserting import insert_new
 from agentsym.store.live.audit import Audit
+from agentsym.store.live.figures import Figures
 from agentsym.store.live.leases import Leases
 from agentsym.store.live.releases import Releases
+from agentsym.store.live.sessions import Sessions
 from agentsym.store.live.tokens import Tokens
 from agentsym.store.live.traces import Traces
 from agentsym.store.locks import freeze, queue
@@ -56,6 +58,8 @@ class Store(Reader):
         releases: which versions of deployed agents there are, and which one is live.
         audit: who changed what of deployed agents.
         tokens: who may ask deployed agents.
+        sessions: who is signed in to the dashboard.
+        figures: requests and scores of deployed agents, counted.
         leases: which process does a thing that one is enough for.
     """
 
@@ -67,7 +71,9 @@ class Store(Reader):
         self.releases = Releases(path, writer, reader)
         self.audit = Audit(path, writer, reader)
         self.tokens = Tokens(path, writer, reader)
+        self.sessions = Sessions(path, writer, reader)
         self.leases = Leases(path, writer, reader)
+        self.figures = Figures(path, reader)
 
     @classmethod
     def open(cls, place: Path | str | None = None) -> Self:

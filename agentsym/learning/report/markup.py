@@ -15,6 +15,10 @@ class Html(str):
 
     __slots__ = ()
 
+    def __html__(self) -> str:
+        """Tell templates that escape that nothing is to be escaped here."""
+        return str(self)
+
 
 Child = str | int | Iterable["Child"] | None
 

@@ -42,21 +42,25 @@ PARTS = (
 
 def page(report: Report) -> str:
     """Return the HTML of a report."""
-    script = (HERE / "page.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     built = [(name, title, section(report)) for name, title, section in PARTS]
     shown = [(name, title, body) for name, title, body in built if body is not None]
     slots = {
         "title": text(f"{report.info.agent}, run {report.info.id}"),
-        "policy": f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+        "policy": policy(),
         "style": (HERE / "page.css").read_text("utf-8"),
-        "script": script,
+        "script": _script(),
         "header": _header(report),
         "summary": summary.section(report),
         "contents": el("ul", [el("li", el("a", title, href=f"#{name}")) for name, title, _ in shown]),
         "sections": join([_section(name, title, body) for name, title, body in shown]),
     }
     return render((HERE / "page.html").read_text("utf-8"), slots)
+
+
+def policy() -> str:
+    """Return the Content-Security-Policy of a report: its own style, its own script, nothing from elsewhere."""
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 
 def write(report: Report, file: Path) -> Path:
@@ -73,6 +77,10 @@ def write(report: Report, file: Path) -> Path:
             f"{file}: the report cannot be written there ({error.strerror or error}); choose another file with --out"
         ) from error
     return file
+
+
+def _script() -> str:
+    return (HERE / "page.js").read_text("utf-8")
 
 
 def _header(report: Report) -> Html:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, or_, select
 
 from agentsym.network.canonical import Frozen
 from agentsym.store.database import explained
@@ -72,13 +72,26 @@ class Audit:
         with explained(self.path), self._writer.begin() as connection:
             return append(connection, actor, event, object_id, details)
 
-    def entries(self, *, before: int | None = None, most: int = 100, object_id: str | None = None) -> tuple[Entry, ...]:
-        """Return entries, the newest first: those before a number, or about one object."""
+    def entries(
+        self,
+        *,
+        before: int | None = None,
+        most: int = 100,
+        object_id: str | None = None,
+        deployment: str | None = None,
+        events: Sequence[str] = (),
+    ) -> tuple[Entry, ...]:
+        """Return entries, the newest first: those before a number, about one object or deployment, of some events."""
         query = select(audit).order_by(audit.c.seq.desc()).limit(most)
         if before is not None:
             query = query.where(audit.c.seq < before)
         if object_id is not None:
             query = query.where(audit.c.object_id == object_id)
+        if deployment is not None:
+            of = audit.c.object_id.startswith(f"{deployment}@", autoescape=True)
+            query = query.where(or_(audit.c.object_id == deployment, of))
+        if events:
+            query = query.where(audit.c.event.in_(events))
         with explained(self.path), self._reader.begin() as connection:
             return tuple(Entry.model_validate(dict(row)) for row in connection.execute(query).mappings())
 

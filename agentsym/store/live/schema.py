@@ -109,3 +109,11 @@ leases = Table(
     Column("holder", Text, nullable=False),
     Column("until", Float, nullable=False),
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("expires", Text, nullable=False),
+)

@@ -97,9 +97,13 @@ class Tokens:
             row = connection.execute(select(tokens).where(tokens.c.id == parts[1])).mappings().first()
         if row is None or not hmac.compare_digest(row["hash"], _hash(secret)):
             return None
-        token = _token(row)
-        ended = token.revoked is not None or (token.expires is not None and token.expires <= _text(datetime.now(UTC)))
-        return None if ended else token
+        return _unless_ended(_token(row))
+
+    def good(self, token_id: str) -> Token | None:
+        """Return a token by its id; None where there is none, or it has expired or was revoked."""
+        with explained(self.path), self._reader.begin() as connection:
+            row = connection.execute(select(tokens).where(tokens.c.id == token_id)).mappings().first()
+        return None if row is None else _unless_ended(_token(row))
 
     def all(self) -> tuple[Token, ...]:
         """Return all tokens, the newest first."""
@@ -126,6 +130,11 @@ class Tokens:
 def _token(row: Any) -> Token:
     plain = {key: value for key, value in row.items() if key != "hash"}
     return Token.model_validate({**plain, "scopes": plain["scopes"].split()})
+
+
+def _unless_ended(token: Token) -> Token | None:
+    expired = token.expires is not None and token.expires <= _text(datetime.now(UTC))
+    return None if expired or token.revoked is not None else token
 
 
 def _hash(secret: str) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, exists, func, or_, select
 
 from agentsym.errors import UsageError
 from agentsym.network.canonical import Frozen
@@ -79,6 +79,15 @@ class Feedback(Frozen):
     at: str
 
 
+class Wanted(Frozen):
+    """Which traces are looked for; what is None does not matter."""
+
+    version: str | None = None
+    status: str | None = None
+    thread: str | None = None
+    judged: bool | None = None
+
+
 class Traces:
     """The traces of a store and their feedback. All methods raise StoreError where it cannot be read or written."""
 
@@ -128,6 +137,31 @@ class Traces:
         if after is not None:
             query = query.where(traces.c.seq > after)
         return tuple(map(_trace, self._rows(query)))
+
+    def page(
+        self, deployment: str, wanted: Wanted, *, before: int | None = None, after: int | None = None, most: int = 50
+    ) -> tuple[Trace, ...]:
+        """Return those traces next to a place in the store that are wanted, the newest first.
+
+        Args:
+            deployment: the deployment.
+            wanted: which ones.
+            before: the newest of those that came before this place.
+            after: the oldest of those that came after it.
+            most: how many at most.
+        """
+        query = select(traces).where(traces.c.deployment == deployment).limit(most)
+        exact = wanted.model_dump(exclude={"judged"}, exclude_none=True)
+        query = query.where(*(traces.c[name] == value for name, value in exact.items()))
+        if wanted.judged is not None:
+            said = exists().where(feedback.c.trace_id == traces.c.id)
+            query = query.where(said if wanted.judged else ~said)
+        if before is not None:
+            query = query.where(traces.c.seq < before)
+        if after is not None:
+            rows = self._rows(query.where(traces.c.seq > after).order_by(traces.c.seq))
+            return tuple(map(_trace, reversed(rows)))
+        return tuple(map(_trace, self._rows(query.order_by(traces.c.seq.desc()))))
 
     def feedback_of(self, trace_ids: Iterable[str]) -> dict[str, tuple[Feedback, ...]]:
         """Return trace id → its feedback, the oldest first."""

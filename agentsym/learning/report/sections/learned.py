@@ -22,10 +22,10 @@ def section(report: Report) -> Html:
     run = report.run
     found = learned(diff(run.first, run.best))
     nothing = el("p", "Nothing: the best version is the first one.", class_="quiet")
-    return join(_parameters(found) or nothing, _graphs(run.first, run.best))
+    return join(differences(found) or nothing, _graphs(run.first, run.best))
 
 
-def _parameters(found: Sequence[EditView]) -> list[Html]:
+def differences(found: Sequence[EditView]) -> list[Html]:
     """Return the differences, as far as there is room."""
     room, parts = ROOM, list[Html]()
     for at, view in enumerate(found):
