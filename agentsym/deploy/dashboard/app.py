@@ -137,7 +137,7 @@ class _Door:
         address, after = request.client.host if request.client else "", (form or {}).get("after", "")
         if wait := self._attempts.wait(address):
             page = login.form(self._desk.deployment, after, "Too many wrong tokens; try again later.", 429)
-            return self._page(request, page, **{"Retry-After": str(int(wait) + 1)})
+            return self._page(request, page, retry_after=int(wait) + 1)
         self._attempts.begin(address)
         ends = time.monotonic() + LOGIN_S
         begun = await asyncio.to_thread(login.sign_in, self._desk.store, (form or {}).get("token", ""))
@@ -222,7 +222,9 @@ class _Door:
             case Page():
                 return self._page(request, reply, session)
 
-    def _page(self, request: Request, page: Page, session: Session | None = None, **headers: str) -> Response:
+    def _page(
+        self, request: Request, page: Page, session: Session | None = None, *, retry_after: int | None = None
+    ) -> Response:
         common = {
             "deployment_name": self._desk.deployment,
             "session": session,
@@ -230,7 +232,10 @@ class _Door:
             "here": _within(request).partition("/")[0],
         }
         html = render(page.template, _root(request), {**common, **page.values})
-        return _html(html, page.status, **headers)
+        response = _html(html, page.status)
+        if retry_after is not None:
+            response.headers["Retry-After"] = str(retry_after)
+        return response
 
     def _problem(self, request: Request, session: Session | None, message: str, status: int, **values: Any) -> Response:
         common = {"message": message, "status": status, "now": None, "changed": ()}
@@ -278,10 +283,10 @@ async def _static(request: Request) -> Response:
     return Response(found.content, media_type=found.type, headers=headers)
 
 
-def _html(html: str, status: int = 200, *, policy: str = POLICY, **headers: str) -> Response:
+def _html(html: str, status: int = 200, *, policy: str = POLICY) -> Response:
     from starlette.responses import HTMLResponse
 
-    return HTMLResponse(html.encode("utf-8", "replace"), status, headers={**_guarded(policy), **headers})
+    return HTMLResponse(html.encode("utf-8", "replace"), status, headers=_guarded(policy))
 
 
 def _redirect(request: Request, to: str) -> Response:

@@ -17,6 +17,7 @@ from agentsym.store.live.traces import Kind, Trace
 
 PREFIX = "output."
 _SCORES = {"up": 1.0, "down": 0.0}
+_LABELLED: Mapping[str, Kind] = {"label": "label", "edit": "edit"}
 
 
 class OutputField(NamedTuple):
@@ -58,14 +59,14 @@ def opinion(form: Mapping[str, str], known: Sequence[OutputField]) -> Opinion:
     said, text = form.get("kind", ""), form.get("text", "").strip()
     if said in _SCORES:
         return Opinion("thumb", _SCORES[said], text, None)
-    if said != "label" and said != "edit":
+    if said not in _LABELLED:
         raise UsageError("say what it is: good, bad, the right output, or the output as it should read")
     label = {
         field.name: _value(field, given) for field in known if (given := form.get(PREFIX + field.name, "")).strip()
     }
     if not label:
         raise UsageError("fill in at least one output, or say only whether the answer is good or bad")
-    return Opinion(said, None, text, label)
+    return Opinion(_LABELLED[said], None, text, label)
 
 
 def _field(field: Field, network: Network, given: Mapping[str, Any]) -> OutputField:

@@ -70,7 +70,7 @@ class Sessions:
         if row is None or row.expires <= _text(datetime.now(UTC)):
             return None
         token = self._tokens.good(row.token)
-        return token and Session(token=token, form_key=_form_key(secret), expires=row.expires)
+        return None if token is None else Session(token=token, form_key=_form_key(secret), expires=row.expires)
 
     def end(self, secret: str) -> None:
         """End a session; nothing happens where there is none."""

@@ -21,8 +21,8 @@ SHADOW = "shadow"
 def show_all(visit: Visit) -> Page:
     """List all versions: those that wait for a person, then other open ones, then the rest, the newest first."""
     desk = visit.desk
-    order = {"held": 0, **{state: 1 for state in OPEN if state != "held"}}
-    found = sorted(desk.store.releases.releases(desk.deployment), key=lambda release: order.get(release.state, 2))
+    found = desk.store.releases.releases(desk.deployment)
+    found = tuple(sorted(found, key=lambda release: (release.state != "held", release.state not in OPEN)))
     return Page("candidates.html", {"deployment": standing(desk), "releases": found})
 
 
