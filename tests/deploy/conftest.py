@@ -94,13 +94,14 @@ def start(store: Store) -> Iterator[Start]:
             begin(store, agent.name, agent, actor="test")
             service = Service(store, agent.name, agent, policy=policy, timeout=timeout, student=student)
             app = create_app(service, Settings(**{"grace": 5.0, **settings}), parts=parts, background=background)
-            return stack.enter_context(_running(app, service))
+            return stack.enter_context(running(app, service))
 
         yield start
 
 
 @contextmanager
-def _running(app: Any, service: Service) -> Iterator[Running]:
+def running(app: Any, service: Service) -> Iterator[Running]:
+    """Serve an app on a free port until the block ends."""
     listener = listen("127.0.0.1", 0)
     ready = threading.Event()
     server = Server(app, listener, ready.set)

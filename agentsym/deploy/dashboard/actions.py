@@ -48,7 +48,12 @@ class StoreActions:
         release = self._releases.release(self._name, version)
         if release.state != "held":
             raise ConflictError(f"{self._name}: {version[:12]} does not wait for approval, it is {release.state}")
-        self._releases.promote(release, expected=expected, actor=actor, reason=reason)
+        if release.parent != expected:
+            raise ConflictError(
+                f"{self._name}: {version[:12]} was learned from {str(release.parent)[:12]}, which is not live any more"
+            )
+        details = {"from": expected}  # what the monitor goes back to
+        self._releases.promote(release, expected=expected, actor=actor, reason=reason, details=details)
 
     def reject(self, version: str, *, actor: str, reason: str) -> None:
         release = self._releases.release(self._name, version)

@@ -151,7 +151,7 @@ class _Door:
             begun.secret,
             max_age=HOURS * 3600,
             path=_root(request) or "/",
-            secure=request.url.scheme == "https",
+            secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
             httponly=True,
             samesite="strict",
         )

@@ -107,7 +107,7 @@ def _dot(x: float, y: float, bucket: Bucket) -> Html:
 def _mark(mark: Mark, scale: Scale) -> Html:
     x, tone = f"{scale.x(mark.place):.1f}", "turned" if mark.entry.event in TURNED else "promoted"
     line = el("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_=f"change {tone}")
-    label = el("text", mark.number, x=x, y=TOP - 1, text_anchor="middle", class_=f"change {tone}")
+    label = el("text", mark.number, x=x, y=TOP - 5, text_anchor="middle", class_=f"change {tone}")
     return el("g", el("title", f"{mark.number}: {mark.entry.event} at {_minute(mark.entry.at)}"), line, label)
 
 

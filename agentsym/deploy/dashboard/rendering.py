@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REPORT = HERE.parents[1] / "learning" / "report"
-LONGEST = 20_000  # letters of a text of a trace
+LONGEST, BRIEF = 20_000, 90  # letters of a text of a trace, and of its fields in a list
 TONES = {
     "live": "yes",
     "ok": "yes",
@@ -93,7 +94,9 @@ def _environment() -> Environment:
         cut=lambda value: cut(shown(value), LONGEST),
         dollars=dollars,
         moment=moment,
+        fields=fields,
         number=number,
+        object=lambda value: re.sub("(@[0-9a-f]{12})[0-9a-f]{52}$", r"\1", value),
         pretty=lambda value: cut(json.dumps(value, indent=2, ensure_ascii=False, default=str), LONGEST),
         short=lambda value: short(shown(value), 120),
         span=span,
@@ -105,6 +108,13 @@ def _environment() -> Environment:
 def badge(state: str) -> Html:
     """Return a state as a badge."""
     return el("b", state.replace("_", " "), class_=f"badge {TONES.get(state, 'plain')}")
+
+
+def fields(values: Mapping[str, Any]) -> str:
+    """Return fields in one line; of one field the value says enough."""
+    if len(values) == 1:
+        return short(shown(*values.values()), BRIEF)
+    return short(", ".join(f"{name}: {shown(value)}" for name, value in values.items()), BRIEF)
 
 
 def moment(at: str) -> Html:

@@ -100,10 +100,8 @@ def _check_head(scope: Scope) -> None:
 
 
 def _with_ours(headers: Any) -> list[tuple[bytes, bytes]]:
-    found = [*headers, *_ALWAYS]
-    if all(name != b"cache-control" for name, _ in headers):
-        found.append(_NO_STORE)
-    return found
+    there = {name for name, _ in headers}
+    return [*headers, *(ours for ours in (*_ALWAYS, _NO_STORE) if ours[0] not in there)]
 
 
 def _tell(error: Exception) -> None:
