@@ -65,8 +65,10 @@ def history(store: Store, *, traces: int = 120, evil: str = "", names: str = "")
         names: a text that stands in names: of threads, authors, tokens, of who acted.
     """
     releases, actor = store.releases, f"evolution{names}"
-    one, two, three = support(), support(f"Choose the team; urgent is what cannot wait.{evil}"), support(
-        f"Choose the team by what is broken, lost or charged.{evil}"
+    one, two, three = (
+        support(),
+        support(f"Choose the team; urgent is what cannot wait.{evil}"),
+        support(f"Choose the team by what is broken, lost or charged.{evil}"),
     )
     store.releases.begin(NAME, one, actor=f"ana{names}")
     began = datetime.now(UTC)
@@ -214,9 +216,7 @@ class Person:
         more: how the window is opened: its colours, with JavaScript or without.
     """
 
-    def __init__(
-        self, browser: Any, served: Served, *, signed_in: bool = True, width: int = 1280, **more: Any
-    ) -> None:
+    def __init__(self, browser: Any, served: Served, *, signed_in: bool = True, width: int = 1280, **more: Any) -> None:
         self.served = served
         self.page = browser.new_page(viewport={"width": width, "height": 900}, **more)
         self.page.set_default_timeout(10_000)

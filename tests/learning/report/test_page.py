@@ -20,7 +20,7 @@ from agentsym.learning.report.reading import Report, read_report
 from agentsym.learning.report.wording import dollars, number, span
 from agentsym.learning.trainer import Trainer
 from agentsym.store.store import Store
-from evals.report.browser import chromium, found
+from evals.report.browser import CONTRAST, chromium, found
 from evals.report.long_run import LongRun
 from tests.learning.dying import killed
 from tests.learning.report.conftest import XSS
@@ -191,30 +191,6 @@ def test_headings_go_down_one_by_one_and_figures_are_named(browser: Any, file: P
         "all => all.filter(e => !e.getAttribute('aria-label') && e.getAttribute('aria-hidden') !== 'true').length"
     )
     assert shown.page.eval_on_selector_all("svg, .scroll", nameless) == 0
-
-
-CONTRAST = """() => {
-  const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-    .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-    .reduce((sum, v, at) => sum + v * [.2126, .7152, .0722][at], 0);
-  const behind = element => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if (rgb(colour)[3] !== 0 && colour.startsWith('rgb')) return rgb(colour);
-    }
-    return [255, 255, 255];
-  };
-  const poor = new Set();
-  for (const element of document.querySelectorAll('body *:not(script):not(svg *)')) {
-    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !element.getClientRects().length || element.matches('td.hit, td.miss')) continue;
-    const [a, b] = [light(rgb(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
-    const ratio = (a + .05) / (b + .05);
-    if (ratio < 4.5) poor.add(`${element.tagName}.${element.className}: ${ratio.toFixed(2)}`);
-  }
-  return [...poor];
-}"""
 
 
 @needs_browser
