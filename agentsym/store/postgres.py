@@ -101,7 +101,7 @@ class Postgres:
             )
             from psycopg.pq import TransactionStatus
 
-            from agentsym.store.unstorable import register
+            from agentsym.store.postgres_texts import register
         except ImportError as error:
             raise UsageError(
                 f'{self._server}: PostgreSQL needs psycopg; install it with: pip install "agentsym[postgres]"'

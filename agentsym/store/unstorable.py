@@ -1,16 +1,14 @@
-"""Characters that PostgreSQL's TEXT cannot hold, NUL and lone surrogates, written as something that it can.
+"""Characters that a database's TEXT cannot hold, NUL and lone surrogates, written as something that it can.
 
-A model may answer anything, and a run that was paid for must never fail because of what is stored. This is done where
-texts leave for the server and come back, so every table has it, and a reader gets what a writer gave.
+A model may answer anything, and what was paid for must never be lost because of what is stored. On PostgreSQL this is
+done where texts leave for the server and come back, so every table has it; on SQLite by the columns of `AnyText`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from psycopg import Connection
-from psycopg.adapt import Buffer, Dumper, Loader
+from sqlalchemy import Dialect, Text, TypeDecorator
 
 MARK = "\ufdd0"
 """Stands before four hexadecimal digits; Unicode keeps it free for use inside a program."""
@@ -36,18 +34,16 @@ def restored(text: str) -> str:
     return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), text) if MARK in text else text
 
 
-class _TextDumper(Dumper):
-    def dump(self, obj: Any) -> bytes:
-        return storable(obj)
+class AnyText(TypeDecorator[str]):
+    """A column that takes every text and gives back what was written, also on SQLite, whose driver refuses some."""
 
+    impl = Text
+    cache_ok = True
 
-class _TextLoader(Loader):
-    def load(self, data: Buffer) -> str:
-        return restored(str(data, "utf-8"))
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return what the driver is handed."""
+        return value if value is None or dialect.name != "sqlite" else storable(value).decode()
 
-
-def register(connection: Connection[Any]) -> None:
-    """Let a connection write and read texts this way."""
-    connection.adapters.register_dumper(str, _TextDumper)
-    for kind in ("text", "varchar"):
-        connection.adapters.register_loader(kind, _TextLoader)
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Undo `process_bind_param`."""
+        return value if value is None or dialect.name != "sqlite" else restored(value)

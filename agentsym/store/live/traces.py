@@ -10,13 +10,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, and_, case, exists, func, or_, select
 
-from agentsym.errors import UsageError
 from agentsym.network.canonical import Frozen
 from agentsym.network.records import Score, Trajectory
 from agentsym.store.database import explained
-from agentsym.store.events import as_json, in_utf8
+from agentsym.store.events import as_json
 from agentsym.store.live.schema import feedback, traces
 from agentsym.store.locks import queue
 
@@ -63,7 +62,7 @@ class Feedback(Frozen):
         kind: what it is.
         score: in [0, 1]; None where only a label or a text was given.
         text: what was said.
-        label: output field → the value that was wanted.
+        label: output field → the value that was wanted; one without a field is none.
         author: the name of the token that it came with.
     """
 
@@ -190,17 +189,14 @@ class Traces:
             query = query.where(traces.c.version == version)
         before: int | None = None
         while most > 0:
-            page = (
-                query.limit(min(most, CHUNK))
-                if before is None
-                else query.where(traces.c.seq < before).limit(min(most, CHUNK))
-            )
-            rows = self._rows(page)
+            page = query if before is None else query.where(traces.c.seq < before)
+            rows = self._rows(page.limit(min(most, CHUNK)))
             if not rows:
                 return
             of = self.feedback_of(row.id for row in rows)
             for row in rows:
-                yield _trace(row), of[row.id]
+                if row.id in of:  # it may have been dropped meanwhile
+                    yield _trace(row), of[row.id]
             before = rows[-1].seq
             most -= len(rows)
 
@@ -212,10 +208,12 @@ class Traces:
     def first_judged(self, deployment: str, version: str, since: str, *, most: int) -> list[Trace]:
         """Return the live traces of a version since a time that were judged first, in the order of their judgement.
 
-        What comes later never changes the beginning of this list.
+        Judged is what has a score, or a label and the answer to compare it with. What comes later never changes the
+        beginning of this list.
         """
         first = func.min(feedback.c.seq)
-        judges = or_(feedback.c.score.is_not(None), feedback.c.label.is_not(None))
+        labelled = and_(feedback.c.label.is_not(None), traces.c.trajectory.is_not(None))
+        judges = or_(feedback.c.score.is_not(None), labelled)
         said = (
             select(feedback.c.trace_id, first.label("first"))
             .join(traces, traces.c.id == feedback.c.trace_id)
@@ -243,8 +241,12 @@ class Traces:
         return found if oldest else found[::-1]
 
     def totals(self, deployment: str) -> dict[str, dict[str, Any]]:
-        """Return version → how many requests it has answered, how many failed, tokens, US dollars, seconds."""
-        failed = func.sum(func.coalesce((traces.c.status != "ok").cast(_INTEGER), 0))
+        """Return version → how many requests it has answered, how many failed, calls, tokens, US dollars, seconds.
+
+        The dollars are None where the price of any request is not known.
+        """
+        failed = func.sum(case((traces.c.status != "ok", 1), else_=0))
+        priced = func.count(traces.c.usd) == func.count()
         query = (
             select(
                 traces.c.version,
@@ -252,7 +254,7 @@ class Traces:
                 failed.label("failed"),
                 func.sum(traces.c.calls).label("calls"),
                 func.sum(traces.c.tokens).label("tokens"),
-                func.sum(traces.c.usd).label("usd"),
+                case((priced, func.sum(traces.c.usd))).label("usd"),
                 func.sum(traces.c.seconds).label("seconds"),
             )
             .where(traces.c.deployment == deployment)
@@ -276,9 +278,6 @@ class Traces:
             return list(connection.execute(query))
 
 
-_INTEGER = traces.c.calls.type
-
-
 def _live(deployment: str, version: str, since: str) -> tuple[ColumnElement[bool], ...]:
     """Return what picks the live requests of a version since a time."""
     return (
@@ -293,7 +292,7 @@ def _trace_row(trace: Trace) -> dict[str, Any]:
     row = trace.model_dump(exclude={"seq", "trajectory"})
     held = trace.trajectory
     row["trajectory"] = None if held is None else _json(held)
-    return _storable(row)
+    return row
 
 
 def _json(held: Trajectory) -> str:
@@ -310,23 +309,11 @@ def _trace(row: Row[Any]) -> Trace:
 
 
 def _feedback_row(item: Feedback) -> dict[str, Any]:
-    label = None if item.label is None else json.dumps(item.label, ensure_ascii=True)
-    return _storable({**item.model_dump(exclude={"seq"}), "label": label})
-
-
-def _storable(row: dict[str, Any]) -> dict[str, Any]:
-    """Nothing that a model or a person wrote may fail the request that it belongs to."""
-    return {name: in_utf8(value) if isinstance(value, str) else value for name, value in row.items()}
+    label = as_json(item.label) if item.label else None
+    return {**item.model_dump(exclude={"seq"}), "label": label}
 
 
 def _feedback(row: Row[Any]) -> Feedback:
     plain = dict(row._mapping)
     label = plain["label"]
     return Feedback.model_validate({**plain, "label": None if label is None else json.loads(label)})
-
-
-def require(found: dict[str, str], trace_id: str) -> str:
-    """Return the deployment of a trace; raise UsageError where it is not there."""
-    if trace_id not in found:
-        raise UsageError(f"there is no trace {trace_id!r}: it never was, or is older than traces are kept")
-    return found[trace_id]
