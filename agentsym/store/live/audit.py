@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select
 
+from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
 from agentsym.store.database import explained
 from agentsym.store.live.schema import audit
@@ -21,6 +22,7 @@ from agentsym.store.locks import queue
 
 GENESIS = "0" * 64
 PAGE = 500
+_UNREADABLE = (StoreError, TypeError, ValueError)
 
 
 class Entry(Frozen):
@@ -111,9 +113,13 @@ class Audit:
         """Walk the whole chain; return the first entry that is wrong, else the last one (None: the log is empty)."""
         last: Entry | None = None
         for entry in self._all():
+            if isinstance(entry, Broken):
+                return entry
             expected = 1 if last is None else last.seq + 1
-            if entry.seq != expected:
-                return Broken(seq=entry.seq, problem=f"entry {expected} is missing")
+            if entry.seq > expected:
+                return Broken(seq=expected, problem=f"it is missing; {entry.seq} comes next")
+            if entry.seq < expected:
+                return Broken(seq=entry.seq, problem="there is no such number in a log that begins with 1")
             if entry.prev_hash != (GENESIS if last is None else last.hash):
                 return Broken(seq=entry.seq, problem="it does not follow from the entry before")
             if entry.hash != _hash(entry.model_dump(exclude={"hash"})):
@@ -121,16 +127,33 @@ class Audit:
             last = entry
         return last
 
-    def _all(self) -> Iterator[Entry]:
-        after = 0
+    def _all(self) -> Iterator[Entry | Broken]:
+        """Yield all entries in order, up to the first one that cannot be read."""
+        after: int | None = None
         while True:
-            query = select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(PAGE)
+            query = select(audit.c.seq).order_by(audit.c.seq).limit(PAGE)
             with explained(self.path), self._reader.begin() as connection:
-                rows = connection.execute(query).mappings().all()
-            if not rows:
+                numbers = connection.scalars(query if after is None else query.where(audit.c.seq > after)).all()
+            if not numbers:
                 return
-            yield from (Entry.model_validate(dict(row)) for row in rows)
-            after = rows[-1]["seq"]
+            try:
+                yield from self._between(numbers[0], numbers[-1])
+            except _UNREADABLE:  # what another program wrote may be no text; find out where
+                yield from self._one_by_one(numbers)
+            after = numbers[-1]
+
+    def _between(self, first: int, last: int) -> list[Entry]:
+        query = select(audit).where(audit.c.seq.between(first, last)).order_by(audit.c.seq)
+        with explained(self.path), self._reader.begin() as connection:
+            return [Entry.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+    def _one_by_one(self, numbers: Sequence[int]) -> Iterator[Entry | Broken]:
+        for number in numbers:
+            try:
+                yield from self._between(number, number)
+            except _UNREADABLE:
+                yield Broken(seq=number, problem="it cannot be read")
+                return
 
 
 def append(

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import Engine, select
 
-from agentsym.errors import UsageError
+from agentsym.errors import ConflictError, UsageError
 from agentsym.network.canonical import Frozen
 from agentsym.store.database import explained
 from agentsym.store.live.audit import append
@@ -22,6 +22,7 @@ from agentsym.store.live.schema import tokens
 Scope = Literal["invoke", "feedback", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "agentsym"
+MOST_DAYS = 36_500
 
 
 class Token(Frozen):
@@ -53,6 +54,9 @@ class Made(NamedTuple):
     token: Token
     secret: str
 
+    def __repr__(self) -> str:
+        return f"Made(token={self.token!r}, secret=…)"
+
 
 class Tokens:
     """The tokens of a store. All methods raise StoreError where it cannot be read or written."""
@@ -71,13 +75,15 @@ class Tokens:
         if not scopes or (unknown := sorted(set(scopes) - set(SCOPES))):
             given = f"there is no scope {', '.join(unknown)}" if scopes else "a token without a scope may do nothing"
             raise UsageError(f"{given}; scopes are {', '.join(SCOPES)}")
-        if not name.strip():
-            raise UsageError("a token needs a name, so that feedback and the audit log can say whose it is")
+        if not name.strip() or not name.isprintable():
+            raise UsageError("a token needs a name of one line, so that feedback and the audit log can say whose it is")
+        if days is not None and not 0 < days <= MOST_DAYS:
+            raise UsageError(f"a token may be good for up to {MOST_DAYS} days, not for {days:g}")
         now = datetime.now(UTC)
         made = Token(
             id=secrets.token_hex(6),
             name=name.strip(),
-            scopes=scopes,
+            scopes=tuple(dict.fromkeys(scopes)),
             created=_text(now),
             expires=None if days is None else _text(now + timedelta(days=days)),
         )
@@ -122,8 +128,9 @@ class Tokens:
             reason = "several tokens are called" if found else "there is no good token"
             raise UsageError(f"{reason} {token_id!r}; `agentsym tokens list` shows their ids")
         with explained(self.path), self._writer.begin() as connection:
-            this = tokens.update().where(tokens.c.id == found[0].id)
-            connection.execute(this.values(revoked=_text(datetime.now(UTC))))
+            this = tokens.update().where(tokens.c.id == found[0].id, tokens.c.revoked.is_(None))
+            if connection.execute(this.values(revoked=_text(datetime.now(UTC)))).rowcount != 1:
+                raise ConflictError(f"token {found[0].id} has been revoked meanwhile")
             append(connection, actor, "token revoked", found[0].id, {"name": found[0].name})
 
 
@@ -142,4 +149,4 @@ def _hash(secret: str) -> str:
 
 
 def _text(at: datetime) -> str:
-    return at.isoformat(timespec="seconds")
+    return at.isoformat(timespec="microseconds")
