@@ -28,6 +28,8 @@ from agentsym.store.schema import texts
 State = Literal["draft", "validated", "shadow", "held", "canary", "live", "superseded", "rolled_back", "rejected"]
 OPEN: tuple[State, ...] = ("draft", "validated", "shadow", "held", "canary")
 """The states of a candidate that may still go live."""
+BLOCKED: tuple[State, ...] = ("rolled_back", "rejected")
+"""The states of a version that cannot come again."""
 LEGAL: Mapping[State, frozenset[State]] = {
     "draft": frozenset({"validated", "rejected"}),
     "validated": frozenset({"shadow", "rejected"}),
@@ -152,9 +154,20 @@ class Releases:
         return found
 
     def take(self, name: str, network: Network, *, expected: str, actor: str) -> None:
-        """Make the agent's own files, which people have changed, the live version."""
+        """Make the agent's own files, which people have changed, the live version.
+
+        Raises:
+            UsageError: they are a version that was rolled back or rejected.
+            ConflictError: `expected` is not live any more.
+        """
         with self._changing(name) as connection:
-            if self._state(connection, name, network.version) is None:
+            state = self._state(connection, name, network.version)
+            if state in BLOCKED:
+                raise UsageError(
+                    f"{name}: the agent's files are version {network.version[:12]}, which is {state} and cannot come "
+                    "again; change them, or go on with what is live"
+                )
+            if state is None:
                 self._add(connection, name, network, None, "live", "people changed the agent", {})
             else:
                 _set(connection, name, network.version, None, "live", "people went back to it")
@@ -212,7 +225,7 @@ class Releases:
             UsageError: that state cannot follow.
             ConflictError: another one has moved it meanwhile.
         """
-        if to == "live" or to not in LEGAL[release.state]:
+        if to == "live" or release.state not in OPEN or to not in LEGAL[release.state]:
             raise UsageError(f"{release.version[:12]} is {release.state}; it cannot become {to}")
         name, version = release.deployment, release.version
         with self._changing(name) as connection:
@@ -241,8 +254,9 @@ class Releases:
             UsageError: it cannot go live from its state.
             ConflictError: `expected` is not live any more, or another one has moved the candidate.
         """
-        if "live" not in LEGAL[release.state]:
-            raise UsageError(f"{release.version[:12]} is {release.state}; it cannot become live")
+        if release.state not in OPEN or "live" not in LEGAL[release.state]:
+            back = "; one goes back to it with `agentsym evolve rollback --to`" if release.state == "superseded" else ""
+            raise UsageError(f"{release.version[:12]} is {release.state}; it cannot become live{back}")
         name, version = release.deployment, release.version
         kept = {**release.details, **(details or {}), "from": expected}
         with self._changing(name) as connection:
