@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -147,6 +148,7 @@ async def serve_http(app: ASGIApp, sock: socket.socket) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        logging.getLogger("uvicorn.error").disabled = True  # the calls that it cancels now are no errors
         server.should_exit = True
         await serving
         raise

@@ -66,10 +66,8 @@ def offer_agent(agent: Network, session: Session, turns: asyncio.Semaphore) -> O
             return output_of(await run(agent, arguments, context))
 
     outputs = agent.output_fields()
-    takes, gives = (
-        ", ".join(f"{f.name} ({f.type})" for f in fields) or "nothing" for fields in (agent.inputs, outputs)
-    )
-    about = f"{agent.description or f'The agent {agent.name}.'}\n\nTakes {takes}; gives {gives}."
+    about = agent.description or f"The agent {agent.name}."
+    about += f"\n\nTakes {_listed(agent.inputs)}; gives {_listed(outputs)}."
     return Offer(agent.name, about, _object(agent.inputs), _object(outputs, labels), effect_of(agent), call)
 
 
@@ -119,6 +117,10 @@ def distinct(offers: Iterable[Offer]) -> dict[str, Offer]:
             raise UsageError(f"two of what is to be served are called {offer.name!r}; rename one, or serve it alone")
         found[offer.name] = offer
     return found
+
+
+def _listed(fields: Iterable[Field]) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in fields) or "nothing"
 
 
 def _object(fields: Iterable[Field], labels: Mapping[str, tuple[str, ...]] | None = None) -> dict[str, Any]:
