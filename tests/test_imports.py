@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "litellm", "langgraph", "sklearn", "opentelemetry")
+HEAVY = ("torch", "transformers", "litellm", "langgraph", "sklearn", "opentelemetry", "mcp")
 
 IMPORT = "import agentsym"
 HELP = """

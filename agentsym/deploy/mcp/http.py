@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -92,7 +93,9 @@ def listen(address: Address) -> socket.socket:
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=256)
     except OSError as error:
-        raise AgentsymError(f"--http {address}: it cannot listen there ({error.strerror or error})") from error
+        raise AgentsymError(
+            f"--http {address}: it cannot listen there ({os.strerror(error.errno) if error.errno else error})"
+        ) from error
 
 
 def app_of(server: Server[Any], host: str, verify: Verify | None, names: Sequence[str] = ()) -> ASGIApp:
