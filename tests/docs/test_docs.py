@@ -36,6 +36,7 @@ RUN = (
     "docs/learned_tools.md",
     "docs/reports.md",
     "docs/telemetry.md",
+    "docs/mcp.md",
 )
 SANDBOXED = "docs/learned_tools.md"  # it runs code that is learned
 PAGES = (*RUN, "docs/architecture.md", "docs/benchmarks.md", "docs/other_frameworks.md", "CHANGELOG.md")

@@ -93,9 +93,8 @@ def listen(address: Address) -> socket.socket:
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=256)
     except OSError as error:
-        raise AgentsymError(
-            f"--http {address}: it cannot listen there ({os.strerror(error.errno) if error.errno else error})"
-        ) from error
+        why = os.strerror(error.errno) if error.errno else error
+        raise AgentsymError(f"--http {address}: it cannot listen there ({why})") from error
 
 
 def app_of(server: Server[Any], host: str, verify: Verify | None, names: Sequence[str] = ()) -> ASGIApp:
