@@ -29,6 +29,7 @@ OPEN = "others than this machine can reach this address, so a token is needed"
         ([AGENT, "--http", "127.0.0.1:0", "--token-file", "empty"], 2, "--token-file empty: a token is one word"),
         ([AGENT, "--http", "0.0.0.0:0", "--token-file", "token"], 2, "with --allow-host NAME"),
         ([AGENT, "--http", "192.0.2.1:0", "--token-file", "token"], 1, "192.0.2.1:0: it cannot listen there"),
+        ([AGENT, "--http", "no-such-host.invalid:0", "--token-file", "token"], 1, "it cannot listen there ("),
         ([AGENT, "--student", "nobody/x"], 2, "nobody"),
     ],
 )

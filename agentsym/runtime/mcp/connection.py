@@ -147,7 +147,7 @@ class Connections:
         require_mcp()
         loop = asyncio.get_running_loop()
         if loop not in self._held:
-            for closed in [other for other in self._held if other.is_closed()]:
+            for closed in [other for other in list(self._held) if other.is_closed()]:
                 self._held.pop(closed, None)
             keeper = self._keep(loop)
             self._held[loop] = keeper, {}

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Collection
 
 import httpx2
 import pytest
 
 from agentsym import Agent, AgentNode, FunctionNode, PromptNode, Session, ToolNode, as_tool
-from agentsym.deploy.mcp.http import Address, app_of, read_address
+from agentsym.deploy.mcp.http import Address, app_of, listen, read_address
 from agentsym.deploy.mcp.offers import effect_of, offer_agent
 from agentsym.deploy.mcp.server import server_of
 from agentsym.deploy.mcp.tokens import Verifier, single_token
@@ -86,6 +87,12 @@ def test_what_is_no_token_is_refused(token: str) -> None:
 def test_addresses_are_read_and_told_apart(text: str, address: Address, is_loopback: bool) -> None:
     assert read_address(text) == address
     assert (address.is_loopback, str(address)) == (is_loopback, text)
+
+
+def test_small_answers_are_not_held_back() -> None:
+    with listen(Address("127.0.0.1", 0)) as sock:
+        # asyncio sends at once (TCP_NODELAY) only over sockets that say that they are of TCP
+        assert sock.proto == socket.IPPROTO_TCP
 
 
 async def test_a_verifier_of_ones_own_can_be_plugged_in() -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,23 @@ def test_a_server_that_was_away_between_two_calls_is_found_again(http_shop: Any)
             session.invoke(place, {"article": "tea"})
         http_shop.open()
         assert session.invoke(place, {"article": "tea"})["number"] == 2
+
+
+def test_a_command_that_has_ended_between_two_calls_is_started_again(stdio_shop: Any) -> None:
+    place = agent_of(stdio_shop.tools()["order.place"], {"number": int, "total": float})
+    with Session() as session:
+        assert session.invoke(place, {"article": "tea"})["number"] == 1
+        os.kill(int((stdio_shop.folder / "starts").read_text().split()[-1]), signal.SIGKILL)
+        time.sleep(0.5)  # until its end is seen: a call before that could have reached it
+        assert session.invoke(place, {"article": "tea"})["number"] == 2
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    http_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert only_needed(http_shop.tools()["price"], article="tea") == 2.5
 
 
 def test_the_process_of_a_server_ends_with_the_session(stdio_shop: Any) -> None:
