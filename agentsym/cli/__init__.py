@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from agentsym.cli import diff, doctor, evolve, mcp, new, optimize, run, runs, serve, show, tokens
+from agentsym.cli import diff, doctor, evolve, mcp, new, optimize, run, runs, serve, show, tokens, traces
 from agentsym.cli import eval as evaluation
 from agentsym.cli.screen import guarded, silence
 from agentsym.cli.telemetry import exporting
@@ -88,3 +88,4 @@ app.command("mcp")(mcp.mcp)
 app.add_typer(runs.app, name="runs")
 app.add_typer(evolve.app, name="evolve")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(traces.app, name="traces")

@@ -12,14 +12,13 @@ import queue
 import threading
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from agentsym.deploy.failures import NotRecorded
 from agentsym.deploy.redaction import Redactor
 from agentsym.errors import StoreError
-from agentsym.network.canonical import content_hash
 from agentsym.network.records import Trajectory
-from agentsym.store.live.traces import Feedback, Trace
+from agentsym.store.live.traces import Feedback, Trace, example_id_of
 from agentsym.store.store import Store
 
 MOST = 256  # items of one transaction
@@ -111,9 +110,11 @@ class Writer:
         """Write a group; where one item of it cannot be written, all are written one by one."""
         error: Exception | None = None
         try:
-            records = [self._fit(item) for item in items]
-            traces = [record for record in records if isinstance(record, Trace)]
-            self._store.traces.add(traces, [record for record in records if isinstance(record, Feedback)])
+            redactor = self._redactor
+            found = [(item.record, item.keep) for item in items]
+            traces = [redacted(record, redactor, keep=keep) for record, keep in found if isinstance(record, Trace)]
+            said = [redacted(record, redactor) for record, _ in found if isinstance(record, Feedback)]
+            self._store.traces.add(traces, said)
         except StoreError as failed:
             log.error("traces cannot be written: %s", failed)
             error = failed
@@ -126,32 +127,35 @@ class Writer:
             error = StoreError(f"it cannot be written ({type(failed).__name__})")
         _tell(items, error)
 
-    def _fit(self, item: _Item) -> Trace | Feedback:
-        """Return what is written of an item: redacted, and with the example's id."""
-        redactor, record = self._redactor, item.record
-        if isinstance(record, Feedback):
-            label = None if record.label is None else redactor.value(record.label)
-            return record.model_copy(update={"text": redactor.text(record.text), "label": label})
-        assert record.trajectory is not None
-        inputs = redactor.value(record.trajectory.inputs)
-        example_id = example_id_of(inputs)
-        kept: Trajectory | None = None
-        if item.keep:
-            kept = redactor.trajectory(record.trajectory).model_copy(update={"example_id": example_id})
-        error = None if record.error is None else _whole(redactor.text(record.error))
-        thread = self._thread_id(record.thread)
-        return record.model_copy(
-            update={"trajectory": kept, "error": error, "thread": thread, "example_id": example_id}
-        )
 
-    def _thread_id(self, thread: str) -> str:
-        """Return a thread's id as it is kept: if it says who somebody is, its digest, so that threads stay apart."""
-        return thread if self._redactor.text(thread) == thread else f"thread-{sha256(thread.encode()).hexdigest()[:16]}"
+R = TypeVar("R", Trace, Feedback)
 
 
-def example_id_of(inputs: object) -> str:
-    """Return the id of an example: equal for equal inputs, as they are kept."""
-    return content_hash(inputs)[:16]
+def redacted(record: R, redactor: Redactor, *, keep: bool = True) -> R:
+    """Return what is written of a trace or of feedback: redacted, and nothing in it that a database refuses.
+
+    Args:
+        record: the trace, with its trajectory, or the feedback.
+        redactor: takes out what must not be kept.
+        keep: whether the trajectory of a trace is kept.
+    """
+    if isinstance(record, Feedback):
+        label = None if record.label is None else redactor.value(record.label)
+        return record.model_copy(update={"text": redactor.text(record.text), "label": label})
+    assert record.trajectory is not None
+    inputs = redactor.value(record.trajectory.inputs)
+    example_id = example_id_of(inputs)
+    kept: Trajectory | None = None
+    if keep:
+        kept = redactor.trajectory(record.trajectory).model_copy(update={"example_id": example_id})
+    error = None if record.error is None else redactor.text(record.error)
+    thread = _thread_id(record.thread, redactor)
+    return record.model_copy(update={"trajectory": kept, "error": error, "thread": thread, "example_id": example_id})
+
+
+def _thread_id(thread: str, redactor: Redactor) -> str:
+    """Return a thread's id as it is kept: if it says who somebody is, its digest, so that threads stay apart."""
+    return thread if redactor.text(thread) == thread else f"thread-{sha256(thread.encode()).hexdigest()[:16]}"
 
 
 def _tell(items: Sequence[_Item], error: Exception | None) -> None:
@@ -172,8 +176,3 @@ def _settle(waiting: Sequence[asyncio.Future[None]], error: Exception | None) ->
             done.set_result(None)
         else:
             done.set_exception(error)
-
-
-def _whole(text: str) -> str:
-    """Return a text without halves of surrogate pairs, which an error may repeat from a model's output."""
-    return text.encode("utf-8", "replace").decode("utf-8")

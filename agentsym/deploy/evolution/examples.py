@@ -13,9 +13,8 @@ from typing import Any, Literal, NamedTuple
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.metrics import Metric, evaluate
 from agentsym.learning.protocols import Row, Verdict
-from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
-from agentsym.store.live.traces import Feedback, Kind, Trace
+from agentsym.store.live.traces import Feedback, Kind, Trace, example_id_of
 
 Part = Literal["learn", "replay", "must_pass"]
 SHARES: Mapping[Part, float] = {"learn": 0.6, "replay": 0.3, "must_pass": 0.1}
@@ -66,11 +65,6 @@ def part_of(example_id: str) -> Part:
     return "must_pass"
 
 
-def example_id(inputs: Mapping[str, Any]) -> str:
-    """Return what equal inputs have in common."""
-    return content_hash(dict(inputs))[:16]
-
-
 def judgement(feedback: Sequence[Feedback]) -> Judgement | None:
     """Return what counts of the feedback on one trace: the first kind in `RANK`, of that the newest label or the mean.
 
@@ -116,7 +110,7 @@ def examples(network: Network, judged: Iterable[tuple[Trace, Sequence[Feedback]]
             continue
         if not label and found.score is not None and found.score >= PERFECT and trace.status == "ok":
             label = {name: value for name, value in held.output.items() if name in gives}  # an answer that was approved
-        name = example_id(held.inputs)
+        name = example_id_of(held.inputs)
         row = Row(id=name, inputs=held.inputs, expected=label, source=f"trace {trace.id}")
         made = Example(row, part_of(name), found._replace(label=label), held.output, trace.version, trace.at)
         known = best.get(name)

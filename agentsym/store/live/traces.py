@@ -7,12 +7,12 @@ learning needs, and a request that was not sampled has a row without one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Engine, Row, Select, and_, case, exists, func, or_, select
 
-from agentsym.network.canonical import Frozen
+from agentsym.network.canonical import Frozen, content_hash
 from agentsym.network.records import Score, Trajectory
 from agentsym.store.database import explained
 from agentsym.store.events import as_json
@@ -85,6 +85,11 @@ class Wanted(Frozen):
     status: str | None = None
     thread: str | None = None
     judged: bool | None = None
+
+
+def example_id_of(inputs: Mapping[str, Any]) -> str:
+    """Return the id of a question: equal for equal inputs, as they are kept."""
+    return content_hash(dict(inputs))[:16]
 
 
 class Traces:
