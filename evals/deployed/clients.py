@@ -52,6 +52,11 @@ class Job(NamedTuple):
     log: str | None = None
 
 
+def thread(number: int, attempt: int) -> str:
+    """Return the thread that an attempt at a message belongs to, so that the store can tell which of them arrived."""
+    return f"message {number} attempt {attempt}"
+
+
 class _Asking:
     """One job under way."""
 
@@ -94,7 +99,7 @@ class _Asking:
         """Send until there is an answer; None where it is a final refusal."""
         for attempt in count():
             begun, clock = time.time(), time.monotonic()
-            sent = body if path == "/feedback" else {**body, "thread_id": f"{number}-{attempt}"}
+            sent = body if path == "/feedback" else {**body, "thread_id": thread(number, attempt)}
             try:
                 async with self._session.post(self._job.url + path, json=sent) as response:
                     status, found = response.status, await response.json()

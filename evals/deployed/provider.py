@@ -21,20 +21,20 @@ from evals.openai_server.__main__ import serve
 
 STUDENT = "openai/student"
 _WORD = re.compile(r"[a-z]+")
-_EXAMPLE = re.compile(r"message: (.*)\n=>\nintent: (\w+)")
+_EXAMPLE = re.compile(r"message: (.*)\n(?:.*\n)?=>\n(\w+): (\w+)")
 
 
 def answer(body: Mapping[str, Any]) -> str:
     """Answer a chat request."""
     shown, asked = body["messages"][0]["content"], body["messages"][-1]["content"]
     words = _words(asked)
-    _, intent = max(_examples(shown), key=lambda example: len(example[0] & words))
-    return json.dumps({"intent": intent})
+    _, field, value = max(_examples(shown), key=lambda example: len(example[0] & words))
+    return json.dumps({field: value})
 
 
 @lru_cache(maxsize=8)
-def _examples(prompt: str) -> list[tuple[frozenset[str], str]]:
-    return [(_words(text), intent) for text, intent in _EXAMPLE.findall(prompt)]
+def _examples(prompt: str) -> list[tuple[frozenset[str], str, str]]:
+    return [(_words(text), field, value) for text, field, value in _EXAMPLE.findall(prompt)]
 
 
 def _words(text: str) -> frozenset[str]:
