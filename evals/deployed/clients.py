@@ -21,7 +21,7 @@ from evals.deployed.messages import numbered
 from evals.deployed.workers import work
 
 RETRIED = (429, 503)
-PAUSE_S = 0.05  # before the same is sent again
+PAUSE_S = 0.1  # before the same is sent again
 
 
 class Job(NamedTuple):

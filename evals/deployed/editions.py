@@ -53,7 +53,9 @@ def edition(number: int) -> Agent:
 def editions_of(trace: Trace) -> set[int]:
     """Return the editions whose prompts a run has sent."""
     assert trace.trajectory is not None
-    shown = (message.content for step in trace.trajectory.steps for message in step.messages if message.role == "system")
+    shown = (
+        message.content for step in trace.trajectory.steps for message in step.messages if message.role == "system"
+    )
     return {int(number) for text in shown for number in _EDITION.findall(text)}
 
 

@@ -20,7 +20,7 @@ from agentsym.store.live.traces import Trace
 from agentsym.store.store import Store
 from evals.deployed import clients
 from evals.deployed.editions import edition, editions_of, held
-from evals.deployed.figures import load
+from evals.deployed.figures import cpu_s, load
 from evals.deployed.provider import STUDENT, provider
 from evals.deployed.serving import Serving
 from evals.deployed.workers import Worker
@@ -50,9 +50,7 @@ def story(pause: float, concurrency: int = 32, latency: float = 0.05, promotions
             changes = [_change(store)]
             end, log = Path(place) / "enough", Path(place) / "log.jsonl"
             many.send(
-                clients.Job(
-                    serving.url, serving.token, 0, until=str(end), clients=concurrency, log=str(log)
-                )._asdict()
+                clients.Job(serving.url, serving.token, 0, until=str(end), clients=concurrency, log=str(log))._asdict()
             )
             time.sleep(pause)
             for number in range(1, promotions + 1):
@@ -64,6 +62,7 @@ def story(pause: float, concurrency: int = 32, latency: float = 0.05, promotions
                 if number == promotions - 1 or promotions == 1:
                     code = serving.stop()
                     restart_s = serving.start()
+                    restart_cpu_s = cpu_s(serving.pid)
                     time.sleep(pause)
             if promotions > 1:
                 serving.decide("rollback")
@@ -81,6 +80,7 @@ def story(pause: float, concurrency: int = 32, latency: float = 0.05, promotions
                 "longest_gap_s": told["longest_gap_s"],
                 "exit_code": code,
                 "restart_s": restart_s,
+                "restart_cpu_s": restart_cpu_s,
                 "under way at a change": _straddling(traces.values(), changes),
                 "load": load(),
                 "wrong": _wrong(answers, cut, traces, changes, numbers, code),
