@@ -6,6 +6,7 @@ may turn it: what must happen once is done by compare-and-swap.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 
 from agentsym.deploy.evolution.allowed import narrowed, violations, widened
 from agentsym.deploy.evolution.examples import judgement, score_of
+from agentsym.deploy.evolution.judging import Judging, require_another
 from agentsym.deploy.evolution.material import Material, gather
 from agentsym.deploy.evolution.monitor import BASELINE, LOOKS, Look, error_looks, score_looks
 from agentsym.deploy.evolution.shadow import Evaluation, shadow
@@ -65,6 +67,10 @@ class Evolution:
         folder: what files of the policy are relative to.
         concurrency: examples and model calls in flight.
         watch: is told what a learning run does.
+        judge: the model of the policy's judge, where it is not to be found by its name.
+
+    Raises:
+        UsageError: the metric or a model is not there, or the judge is the teacher too.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Evolution:
         folder: Path | None = None,
         concurrency: int = 8,
         watch: Watch | None = None,
+        judge: LanguageModel | None = None,
     ) -> None:
         self.store = store
         self.name = name
@@ -90,6 +97,8 @@ class Evolution:
         self.concurrency = concurrency
         self.watch = watch
         self.metric: Metric = load_metric(policy.learning.metric, folder)
+        self.judge = judge
+        require_another(policy.judge.model, teacher if teacher is not None else os.environ.get("AGENTSYM_TEACHER"))
 
     async def turn(self) -> Turn:
         """Do the one thing that is due.
@@ -104,6 +113,8 @@ class Evolution:
             return watched
         if deployment.frozen:
             return Turn(what="frozen", reason="learning is frozen; `agentsym evolve unfreeze` lets it go on")
+        if self.policy.judge.model is not None:
+            await self._judging(deployment).judge_new()
         open_ = self.store.releases.releases(self.name, *OPEN)
         if open_:
             return await self._moved_on(deployment, open_[0])
@@ -200,10 +211,32 @@ class Evolution:
             return self._rejected(candidate, reason, details)
         if found.verdict == "hold" and release.approval == "never":
             return Turn(what="waits", version=candidate.version, reason=reason)
+        if found.verdict == "promote" and (doubt := await self._doubted(deployment)):
+            self._move(candidate, "held", doubt, details)
+            return Turn(what="held", version=candidate.version, reason=doubt)
         if found.verdict == "hold" or release.approval == "always":
             self._move(candidate, "held", reason, details)
             return Turn(what="held", version=candidate.version, reason=reason)
         return self._released(deployment, candidate, reason, details)
+
+    async def _doubted(self, deployment: Deployment) -> str:
+        """Say why a judge's word is not enough, where the comparison rests on it; "" where it is, or does not."""
+        judge = self.policy.judge
+        rows = [each for each in self.material(self.network(deployment.live)).examples if each.part != "learn"]
+        judged = sum(each.judgement.kind == "judge" for each in rows)
+        if judge.model is None or not judged:
+            return ""
+        agreement = await self._judging(deployment).calibrate()
+        of = f"{judged} of {len(rows)} rows rest on the judge alone, and"
+        if agreement is None:
+            return f"{of} there are not {judge.anchors} labels to hold it against"
+        if agreement < judge.min_agreement:
+            return f"{of} its scores agree with labels at {agreement:.2f} only (asked for: {judge.min_agreement:g})"
+        return ""
+
+    def _judging(self, deployment: Deployment) -> Judging:
+        live, policy = self.network(deployment.live), self.policy.judge
+        return Judging(self.store, self.name, live, self.metric, policy, model=self.judge, concurrency=self.concurrency)
 
     async def compare(self, live: str, candidate: str) -> Evaluation:
         """Run the shadow evaluation of a candidate."""
