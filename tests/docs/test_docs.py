@@ -39,7 +39,14 @@ RUN = (
     "docs/mcp.md",
 )
 SANDBOXED = "docs/learned_tools.md"  # it runs code that is learned
-PAGES = (*RUN, "docs/architecture.md", "docs/benchmarks.md", "docs/other_frameworks.md", "CHANGELOG.md")
+PAGES = (
+    *RUN,
+    "docs/architecture.md",
+    "docs/benchmarks.md",
+    "docs/other_frameworks.md",
+    "docs/serving.md",
+    "CHANGELOG.md",
+)
 SKIPPED = {
     "pip ": "it installs packages; tests/test_packaging.py builds the wheel and looks into it",
     "python3 -m venv ": "it makes an environment; the tests run in one",
