@@ -19,7 +19,8 @@ from agentsym.deploy.dashboard.entrance import Attempts, same_key, same_site
 from agentsym.deploy.dashboard.pages import audit, candidates, login, overview, runs, tokens, traces
 from agentsym.deploy.dashboard.rendering import files, render
 from agentsym.deploy.dashboard.visits import Desk, Document, GiveFeedback, Handler, Page, Redirect, Reply, Visit, link
-from agentsym.errors import AgentsymError, ConflictError, StoreError, UsageError
+from agentsym.deploy.failures import RequestFailed, UnknownTrace
+from agentsym.errors import ConflictError, StoreError, UsageError
 from agentsym.store.live.sessions import HOURS, Session
 from agentsym.store.store import Store
 
@@ -89,7 +90,8 @@ def dashboard(store: Store, deployment: str, *, feedback: GiveFeedback, actions:
         *(Route(path, door.shows(handler), methods=["GET"]) for path, handler in SHOWN.items()),
         *(Route(path, door.takes(handler), methods=["POST"]) for path, handler in SENT.items()),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: door.nowhere, Exception: door.failed})
+    told = {HTTPException: door.nowhere, StoreError: door.storeless, Exception: door.failed}
+    return Starlette(routes=routes, exception_handlers=told)
 
 
 class _Door:
@@ -173,6 +175,10 @@ class _Door:
         session = await self._session(request)
         return self._problem(request, session, "There is no such page.", status)
 
+    async def storeless(self, request: Request, error: Exception) -> Response:
+        """Answer where the store does not."""
+        return self._problem(request, None, str(error), 503)
+
     async def failed(self, request: Request, error: Exception) -> Response:
         """Answer where something is wrong with the dashboard itself; the log has it."""
         return self._problem(request, None, "The dashboard failed at this; the server's log says why.", 500)
@@ -206,12 +212,10 @@ class _Door:
             return self._response(request, session, await _reply(handler, visit))
         except ConflictError as error:
             return await asyncio.to_thread(self._conflict, request, session, error)
-        except StoreError as error:
-            return self._problem(request, session, str(error), 503)
-        except UsageError as error:
+        except (UsageError, UnknownTrace) as error:
             return self._problem(request, session, str(error), 422 if request.method == "POST" else 404)
-        except AgentsymError as error:
-            return self._problem(request, session, str(error), 500)
+        except RequestFailed as error:
+            return self._problem(request, session, str(error), 503)
 
     def _response(self, request: Request, session: Session, reply: Reply) -> Response:
         match reply:

@@ -57,25 +57,31 @@ class Figures:
         self._reader = reader
 
     def over_time(self, deployment: str, *, most: int, buckets: int) -> tuple[Bucket, ...]:
-        """Return the newest live requests in buckets of one size, the oldest first; fewer requests, fewer buckets."""
-        newest = (
-            select(traces.c.id, traces.c.seq, traces.c.at, traces.c.status)
-            .where(traces.c.deployment == deployment, traces.c.origin == "live")
-            .order_by(traces.c.seq.desc())
-            .limit(most)
-            .subquery()
+        """Return the newest live requests in buckets, the oldest first.
+
+        A bucket is a stretch of places in the store, so they are of one size where nothing else is written between
+        the requests; one that holds none is left out.
+        """
+        own = traces.c.deployment == deployment, traces.c.origin == "live"
+        newest = select(traces.c.seq).where(*own).order_by(traces.c.seq.desc()).limit(most).subquery()
+        ends = self._rows(select(func.min(newest.c.seq).label("first"), func.max(newest.c.seq).label("last")))[0]
+        if ends.first is None:
+            return ()
+        place = ((traces.c.seq - ends.first) * buckets // (ends.last - ends.first + 1)).label("bucket")
+        score = _score_of(traces.c.id).label("score")
+        scored = select(traces.c.at, traces.c.status, place, score).where(
+            *own, traces.c.seq.between(ends.first, ends.last)
         )
-        place = func.ntile(buckets).over(order_by=newest.c.seq).label("bucket")
-        scored = select(newest.c.at, newest.c.status, place, _score_of(newest.c.id).label("score")).subquery()
+        rows = scored.subquery()
         query = select(
-            func.min(scored.c.at).label("since"),
-            func.max(scored.c.at).label("until"),
+            func.min(rows.c.at).label("since"),
+            func.max(rows.c.at).label("until"),
             func.count().label("requests"),
-            func.sum(case((scored.c.status != "ok", 1), else_=0)).label("failed"),
-            func.count(scored.c.score).label("scored"),
-            func.avg(scored.c.score).label("score"),
-        ).group_by(scored.c.bucket)
-        return tuple(Bucket.model_validate(dict(r._mapping)) for r in self._rows(query.order_by(scored.c.bucket)))
+            func.sum(case((rows.c.status != "ok", 1), else_=0)).label("failed"),
+            func.count(rows.c.score).label("scored"),
+            func.avg(rows.c.score).label("score"),
+        ).group_by(rows.c.bucket)
+        return tuple(Bucket.model_validate(dict(row._mapping)) for row in self._rows(query.order_by(rows.c.bucket)))
 
     def worth(self, deployment: str) -> dict[str, Worth]:
         """Return version → what was said of it, of those that anything was said of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentsym.deploy.dashboard.visits import Document, Visit
+from agentsym.errors import StoreError, UsageError
 
 
 def show(visit: Visit) -> Document:
@@ -10,5 +11,10 @@ def show(visit: Visit) -> Document:
     from agentsym.learning.report.page import page, policy
     from agentsym.learning.report.reading import read_report
 
-    report = read_report(visit.desk.store, visit.path["run"])
+    store, run = visit.desk.store, visit.path["run"]
+    try:
+        found = store.run(run)
+    except StoreError as error:
+        raise UsageError(str(error)) from error
+    report = read_report(store, found.id)
     return Document(page(report), f"sandbox allow-scripts; {policy()}; frame-ancestors 'none'")
