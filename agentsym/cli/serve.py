@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentsym.deploy.service import Service
     from agentsym.store.store import Store
 
-NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+NEEDED = ("fastapi", "uvicorn", "jinja2", "prometheus_client")
 ACTOR = "agentsym serve"
 
 
@@ -60,6 +60,7 @@ def serve(
         raise UsageError("--take and --keep say the opposite; give one of them")
     from agentsym.cli.agents import check_models, find_agent
     from agentsym.deploy.beginning import begin
+    from agentsym.deploy.dashboard.part import dashboard_part
     from agentsym.deploy.policy import load_policy
     from agentsym.deploy.server.app import create_app
     from agentsym.deploy.server.listening import Server, listen
@@ -95,7 +96,7 @@ def serve(
                 timeout=timeout,
                 concurrency=concurrency,
             )
-            app = create_app(service, settings)
+            app = create_app(service, settings, parts=[dashboard_part])
             Server(app, listener, lambda: _announce(service, listener.getsockname(), no_auth)).serve_until_stopped()
     say("stopped; every answer that was given is recorded")
 
@@ -126,7 +127,9 @@ def _good_tokens(store: Store) -> bool:
 
 def _announce(service: Service, address: Any, no_auth: bool) -> None:
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    say(f"{service.name} {service.versions.current.live.version[:12]} answers at http://{host}:{address[1]}")
+    url = f"http://{host}:{address[1]}"
+    say(f"{service.name} {service.versions.current.live.version[:12]} answers at {url}")
+    say(f"its dashboard is at {url}/dashboard/, for tokens with the scope admin")
     if service.versions.problem is not None:
         warn(service.versions.problem)
     if no_auth:

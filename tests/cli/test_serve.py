@@ -282,3 +282,13 @@ def test_tokens_are_made_listed_and_revoked(call: Call) -> None:
     for wrong in (("revoke", "ann"), ("create", "eve"), ("create", "eve", "--scope", "rule")):
         found = call("tokens", *wrong)
         assert found.code == 2 and found.err.startswith("error: ")
+
+
+def test_the_dashboard_is_served_too(begin: Begin, place: Path) -> None:
+    where = str(place / "traces.db")
+    served = begin("slow.py", "--store", where, "--port", "0")
+    with Store.open(where) as store, httpx.Client(base_url=served.url, headers={"origin": served.url}) as client:
+        secret = store.tokens.create("ana", ("admin",), actor="test").secret
+        assert client.get("/dashboard/").headers["location"] == "/dashboard/login"
+        assert client.post("/dashboard/login", data={"token": secret}).status_code == 303
+        assert store.releases.deployments()[0].live[:12] in client.get("/dashboard/").text

@@ -43,6 +43,7 @@ PAGES = (
     *RUN,
     "docs/architecture.md",
     "docs/benchmarks.md",
+    "docs/dashboard.md",
     "docs/other_frameworks.md",
     "docs/serving.md",
     "CHANGELOG.md",
