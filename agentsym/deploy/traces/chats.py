@@ -53,7 +53,7 @@ def _messages(value: Any) -> Iterator[Message]:
         if (made := _message(value)) is not None:
             yield made
             return
-        for name in ("messages", "choices", "generations", "message"):
+        for name in ("messages", "choices", "generations", "message", "inputs", "input", "outputs", "output"):
             if isinstance(inner := value.get(name), list | tuple | Mapping):
                 yield from _messages(inner)
                 return

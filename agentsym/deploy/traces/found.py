@@ -47,7 +47,7 @@ class Found(Frozen):
         source: its id there.
         thread: the conversation that it belongs to.
         at: when it began, as an ISO time in UTC; "" where nobody knows.
-        place: file and line of its first record.
+        place: file and line of its first span.
         input: what went in, of whatever form.
         output: what came out.
         attributes: what else is said of it; `--map attributes.NAME=field` takes values from here.

@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from agentsym.learning.tables import near
 
 _GZIP = b"\x1f\x8b"
 _CSV = (".csv", ".tsv")
+_UNSOUND = re.compile(r"\\u(?:d[89a-f]|0000)", re.IGNORECASE)
 _DEEP = "it is nested too deeply"
 LONGEST = 64 * 2**20
 """The longest line that is read, in characters; a longer one is no record."""
@@ -89,11 +91,21 @@ def _document(path: Path, text: str) -> Iterator[Record | Unusable]:
 def _value(text: str) -> Any:
     """Return a JSON value as a tuple of one, or as a text why it is none."""
     try:
-        return (json.loads(text, parse_constant=lambda name: None),)
+        value = json.loads(text, parse_constant=lambda name: None)
+        return (_sound(value) if _UNSOUND.search(text) else value,)
     except RecursionError:
         return f"not valid JSON: {_DEEP}"
     except ValueError as error:
         return f"not valid JSON: {error}"
+
+
+def _sound(value: Any) -> Any:
+    """Return a value without halves of characters and NUL, which JSON can hold and databases refuse."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_sound(name): _sound(item) for name, item in value.items()}
+    return [_sound(item) for item in value] if isinstance(value, list) else value
 
 
 def _each(place: str, value: Any) -> Iterator[Record | Unusable]:

@@ -111,7 +111,7 @@ def _run(source: str, spans: Sequence[Span], agent: Span | None) -> Found:
     """Make one run: what its outermost spans say of input and output, and where they do not, what the next ones say."""
     parents = {span.id: span.parent for span in spans}
     depth = {span.id: sum(above in parents for above in _above(span, parents)) for span in spans}
-    outwards = sorted(spans, key=lambda span: (span is not agent, depth[span.id], span.began))
+    outwards = sorted(spans, key=lambda span: (span is not agent, depth[span.id], span.kind == "tool", span.began))
     root = outwards[0]
     given = next((span for span in outwards if span.input is not None or span.messages), root)
     gave = next((span for span in _last_first(outwards, depth) if span.output is not None), root)
@@ -134,7 +134,7 @@ def _run(source: str, spans: Sequence[Span], agent: Span | None) -> Found:
 
 def _last_first(outwards: Sequence[Span], depth: Mapping[str, int]) -> list[Span]:
     """Return spans from the outside in, at each depth the last one first: the last answer is the run's."""
-    return sorted(outwards, key=lambda span: (depth[span.id], -span.began))
+    return sorted(outwards, key=lambda span: (depth[span.id], span.kind == "tool", -span.began))
 
 
 def _is_step(span: Span) -> bool:
