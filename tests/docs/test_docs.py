@@ -37,6 +37,7 @@ RUN = (
     "docs/reports.md",
     "docs/telemetry.md",
     "docs/mcp.md",
+    "docs/traces.md",
 )
 SANDBOXED = "docs/learned_tools.md"  # it runs code that is learned
 PAGES = (
