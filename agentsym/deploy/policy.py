@@ -30,7 +30,7 @@ class Traces(Frozen):
     sampling: float = Field(default=1.0, ge=0.0, le=1.0)
     redact: tuple[Detector, ...] = ("email", "phone", "card", "key")
     patterns: dict[str, str] = {}
-    retention_days: float | None = Field(default=90.0, gt=0.0)
+    retention_days: float | None = Field(default=90.0, gt=0.0, le=36_500.0)
 
 
 class Learning(Frozen):
@@ -68,8 +68,8 @@ class Allowed(Frozen):
 
     Attributes:
         structure: nodes, edges and which tools a prompt may call.
-        code: code of tools, and new tools.
-        models: models of nodes.
+        code: code of tools, and new tools. What a tool or node of the user's own runs can never be changed.
+        models: models of nodes, and other options.
         urls: addresses that the version before does not hold.
         growth: by what share the learned texts may grow, over at least `growth_from` characters.
         growth_from: characters that are free.
@@ -173,7 +173,7 @@ def load_policy(file: Path | None) -> Policy:
         plain = yaml.safe_load(file.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{file}: the policy cannot be read: {error}") from error
-    return checked_policy(plain or {}, str(file))
+    return checked_policy({} if plain is None else plain, str(file))
 
 
 def checked_policy(plain: Any, where: str) -> Policy:

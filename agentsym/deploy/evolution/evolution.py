@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agentsym.deploy.evolution.allowed import narrowed, violations, widened
+from agentsym.deploy.evolution.allowed import check_frozen, narrowed, violations, widened
 from agentsym.deploy.evolution.examples import judgement, score_of
 from agentsym.deploy.evolution.judging import Judging, require_another
 from agentsym.deploy.evolution.material import Material, gather
@@ -70,7 +70,8 @@ class Evolution:
         judge: the model of the policy's judge, where it is not to be found by its name.
 
     Raises:
-        UsageError: the metric or a model is not there, or the judge is the teacher too.
+        UsageError: the policy freezes what the agent does not have, the metric or a model is not there, or the judge is
+            the teacher too.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Evolution:
         self.metric: Metric = load_metric(policy.learning.metric, folder)
         self.judge = judge
         require_another(policy.judge.model, teacher if teacher is not None else os.environ.get("AGENTSYM_TEACHER"))
+        check_frozen(agent, policy.allowed)
 
     async def turn(self) -> Turn:
         """Do the one thing that is due.
@@ -166,7 +168,8 @@ class Evolution:
     async def _scores(self, judged: list[Trace]) -> list[float]:
         said = self.store.traces.feedback_of(trace.id for trace in judged)
         found = [(trace, judgement(said.get(trace.id, ()))) for trace in judged]
-        return [await score_of(self.metric, trace, verdict) for trace, verdict in found if verdict is not None]
+        scores = [await score_of(self.metric, trace, verdict) for trace, verdict in found if verdict is not None]
+        return [score for score in scores if score is not None]
 
     # --- the open candidate
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from agentsym.deploy.writer import example_id_of
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.metrics import Metric, evaluate
 from agentsym.learning.protocols import Row, Verdict
@@ -32,8 +33,7 @@ class Judgement(NamedTuple):
         score: in [0, 1]; None for a label, which the metric compares with.
         label: output field → the value that was wanted, where that is known.
         text: what was said.
-        seq: the place of the newest feedback that it rests on.
-        first: the place of the oldest feedback on the trace, which orders judged answers once and for all.
+        seq: the place of the newest feedback on the trace.
     """
 
     kind: Kind
@@ -41,7 +41,6 @@ class Judgement(NamedTuple):
     label: Mapping[str, Any]
     text: str
     seq: int
-    first: int
 
 
 class Example(NamedTuple):
@@ -75,16 +74,15 @@ def judgement(feedback: Sequence[Feedback]) -> Judgement | None:
         return None
     kind = min((item.kind for item in said), key=RANK.__getitem__)
     counting = sorted((item for item in said if item.kind == kind), key=lambda item: item.seq)
-    newest = counting[-1]
+    label = next((item.label for item in reversed(counting) if item.label), {})
     scores = [item.score for item in counting if item.score is not None]
     texts = dict.fromkeys(item.text for item in feedback if item.text)
     return Judgement(
         kind=kind,
-        score=None if newest.label else sum(scores) / len(scores),
-        label=newest.label or {},
+        score=None if label else sum(scores) / len(scores),
+        label=label,
         text=" ".join(texts),
         seq=max(item.seq for item in feedback),
-        first=min(item.seq for item in said),
     )
 
 
@@ -137,7 +135,7 @@ class FeedbackMetric:
     async def __call__(self, row: Row, output: Mapping[str, Any]) -> Verdict:
         """Return the verdict."""
         example = self._known.get(row.id)
-        said = f"\nA person said: {example.judgement.text}" if example and example.judgement.text else ""
+        said = f"\nWhat was said of it: {example.judgement.text}" if example and example.judgement.text else ""
         if row.expected or example is None:
             verdict = await evaluate(self.metric, row, output)
             failed = verdict.score is not None and verdict.score < PERFECT
@@ -154,11 +152,13 @@ class FeedbackMetric:
         return example is not None and not row.expected and dict(output) != dict(example.answer)
 
 
-async def score_of(metric: Metric, trace: Trace, found: Judgement) -> float:
-    """Return the score of an answer as it was given: by its label, where there is one."""
-    if not found.label or trace.trajectory is None:
-        return found.score if found.score is not None else 0.0
-    row = Row(id=trace.id, inputs=trace.trajectory.inputs, expected=dict(found.label))
+async def score_of(metric: Metric, trace: Trace, found: Judgement) -> float | None:
+    """Return the score of an answer as it was given: by its label, where there is one; None if it was not kept."""
+    if not found.label:
+        return found.score
     if trace.status != "ok":
         return 0.0
+    if trace.trajectory is None:
+        return None
+    row = Row(id=trace.id, inputs=trace.trajectory.inputs, expected=dict(found.label))
     return (await evaluate(metric, row, trace.trajectory.output)).score or 0.0

@@ -180,7 +180,7 @@ class Traces:
     def judged(
         self, deployment: str, *, most: int, version: str | None = None
     ) -> Iterator[tuple[Trace, tuple[Feedback, ...]]]:
-        """Yield the newest traces that feedback was given on, each with it, the newest first.
+        """Yield the newest traces that were judged (see `first_judged`), each with its feedback, the newest first.
 
         Args:
             deployment: the deployment.
@@ -188,8 +188,9 @@ class Traces:
             version: only those that this version answered.
         """
         said = select(feedback.c.trace_id).where(feedback.c.deployment == deployment)
-        query = select(traces).where(traces.c.deployment == deployment, traces.c.id.in_(said))
-        query = query.order_by(traces.c.seq.desc())
+        labelled = and_(traces.c.trajectory.is_not(None), traces.c.id.in_(said.where(feedback.c.label.is_not(None))))
+        judges = or_(traces.c.id.in_(said.where(feedback.c.score.is_not(None))), labelled)
+        query = select(traces).where(traces.c.deployment == deployment, judges).order_by(traces.c.seq.desc())
         if version is not None:
             query = query.where(traces.c.version == version)
         before: int | None = None
