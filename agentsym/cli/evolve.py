@@ -12,7 +12,7 @@ import typer
 
 from agentsym.cli import options
 from agentsym.cli.screen import emit, say, screen, warn
-from agentsym.errors import AgentsymError, UsageError
+from agentsym.errors import UsageError
 from agentsym.learning.report.wording import number
 
 if TYPE_CHECKING:
@@ -345,5 +345,5 @@ def _say(turn: Turn) -> None:
 def _me() -> str:
     try:
         return f"{getpass.getuser()} (command line)"
-    except (OSError, KeyError, AgentsymError):
+    except (OSError, KeyError):  # nobody in the list of users
         return "command line"

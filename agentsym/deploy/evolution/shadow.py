@@ -19,6 +19,7 @@ from agentsym.learning.protocols import Evidence, Row
 from agentsym.learning.statistics import paired_bootstrap
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
+from agentsym.network.records import Trajectory
 
 SLACK = 0.05
 """Seconds by which the 95th percentile may always rise: below that a machine's own noise decides."""
@@ -155,7 +156,7 @@ def _decided(found: Evaluation, rows: int, slower: bool, policy: Shadow) -> Eval
             f"the gain may be negative: 95 % interval from {found.gain.low:+.3f} (bound {-policy.epsilon:+.3f})"
         )
     open_: list[str] = []
-    if found.gain.mean < policy.delta:
+    if found.n and found.gain.mean < policy.delta:
         few = f"the gain is {found.gain.mean:+.3f}, less than {policy.delta:+.3f}"
         if found.unjudged and found.hoped >= policy.delta:
             open_.append(
@@ -182,7 +183,7 @@ async def _run(
         nonlocal tokens
         tokens += item.trajectory.worth.tokens
         ran.seconds.append(item.trajectory.seconds)
-        if item.trajectory.status == "error" and MISSED in (item.trajectory.error or ""):
+        if _missed(item.trajectory):
             ran.missed.add(item.row.id)
         elif item.trajectory.status == "ok" and metric.unjudged(item.row, item.trajectory.output):
             ran.unjudged.add(item.row.id)
@@ -191,6 +192,12 @@ async def _run(
         reports = await evaluator.scores(network, rows, samples=repeats, seen=see)
         ran.scores.update((row.id, report.score) for row, report in zip(rows, reports, strict=True))
     return ran._replace(tokens=tokens)
+
+
+def _missed(trajectory: Trajectory) -> bool:
+    """Whether a run came to a write that nobody knows the result of; a model may have gone on without it."""
+    errors = [trajectory.error, *(call.error for step in trajectory.steps for call in step.tool_calls)]
+    return any(MISSED in error for error in errors if error is not None)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -36,8 +36,8 @@ class RecordedWrites:
                 for call in step.tool_calls:
                     if call.error is None:
                         self._known.setdefault((call.tool, canonical_json(call.arguments)), call.result)
-                if step.node in functions and step.error is None:
-                    fields = functions[step.node]
+                fields = functions.get(step.node, ())
+                if fields and step.error is None and step.output.keys() == set(fields):
                     result = step.output[fields[0]] if len(fields) == 1 else step.output
                     name = step.node.rpartition("/")[2]
                     self._known.setdefault((name, canonical_json(step.inputs)), result)

@@ -1,6 +1,7 @@
 """Turning the wheel again and again: one process of all that watch a deployment does it, the others stand by.
 
-A lease says who; it is renewed while a long turn (a learning run) is under way, and whoever holds it no more is told.
+A lease says who; it is renewed while a long turn (a learning run) is under way. Whoever has lost it all the same goes
+on: at worst two learn at once, and of what they do to the deployment compare-and-swap lets one happen.
 """
 
 from __future__ import annotations
