@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from agentsym.deploy.writer import example_id_of
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.metrics import Metric, evaluate
 from agentsym.learning.protocols import Row, Verdict
