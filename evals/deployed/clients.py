@@ -1,16 +1,18 @@
 """Clients of a served agent, a process of its own: each asks, waits for the answer, and asks again.
 
-`python -m evals.deployed.clients` takes jobs (`Job`) on stdin. Every message is another one; what the server refuses for
-now, and what does not reach it, is sent again and counted apart.
+`python -m evals.deployed.clients` takes jobs (`Job`) on stdin. Every message is another one; what the server refuses
+for now, and what does not reach it, is sent again and counted apart.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections import Counter
-from itertools import count
+from contextlib import AsyncExitStack
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -138,15 +140,16 @@ class _Asking:
 async def _do(given: dict[str, Any]) -> dict[str, Any]:
     job = Job(**given)
     headers = {"authorization": f"Bearer {job.token}"}
-    log = open(job.log, "a", buffering=1, encoding="utf-8") if job.log else None  # a line reaches the file at once
     began = time.monotonic()
-    connector = TCPConnector(limit=0)
-    async with ClientSession(connector=connector, headers=headers, timeout=ClientTimeout(total=120)) as session:
-        asking = _Asking(job, session, log)
+    async with AsyncExitStack() as stack:
+        place = Path(job.log or os.devnull)
+        log = stack.enter_context(place.open("a", buffering=1, encoding="utf-8"))
+        session = await stack.enter_async_context(
+            ClientSession(connector=TCPConnector(limit=0), headers=headers, timeout=ClientTimeout(total=120))
+        )
+        asking = _Asking(job, session, log if job.log else None)
         await asyncio.gather(*(asking.client() for _ in range(job.clients)))
     wall = time.monotonic() - began
-    if log is not None:
-        log.close()
     times = [began, *asking.answered]
     return {
         "requests": len(asking.answered),
@@ -154,7 +157,7 @@ async def _do(given: dict[str, Any]) -> dict[str, Any]:
         "wall_s": wall,
         "p50_ms": 1000 * percentile(asking.seconds, 0.5),
         "p99_ms": 1000 * percentile(asking.seconds, 0.99),
-        "longest_gap_s": max((after - before for before, after in zip(times, times[1:], strict=False)), default=0.0),
+        "longest_gap_s": max((after - before for before, after in pairwise(times)), default=0.0),
         "versions": dict(asking.versions),
         "counts": dict(asking.counts),
     }

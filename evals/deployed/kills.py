@@ -1,4 +1,4 @@
-"""`kill -9` for the server, again and again, while it is asked and judged, and for whoever promotes a version meanwhile.
+"""`kill -9` for the server, again and again while it is asked and judged, and for whoever promotes a version then.
 
 What a client was told of must be in the store afterwards, the live version must be whole, a promotion done or not
 begun, and the audit log sound.

@@ -52,11 +52,12 @@ def _ratios(args: argparse.Namespace) -> _Shown:
 
 def _story(args: argparse.Namespace) -> _Shown:
     found = story(args.seconds, args.concurrency, args.latency_ms / 1000)
+    start = f"{found['restart_s']:.1f} s, {found['restart_cpu_s']:.1f} CPU s, load average {found['load']}"
     table = (
-        f"{found['answered']} requests answered in {found['seconds']:.0f} s by {found['versions']} versions; sent again: "
-        f"{found['sent again']}\nlongest gap between two answers {found['longest_gap_s']:.1f} s (goal: at most "
-        f"{GOAL_GAP_S:g}; the restart took {found['restart_s']:.1f} s and {found['restart_cpu_s']:.1f} CPU s at a load "
-        f"average of {found['load']}); {found['under way at a change']} runs were under way when a version changed"
+        f"{found['answered']} requests answered in {found['seconds']:.0f} s by {found['versions']} versions; "
+        f"{found['under way at a change']} were under way when a version changed\n"
+        f"sent again: {found['sent again']}\n"
+        f"longest gap between two answers {found['longest_gap_s']:.1f} s (goal: at most {GOAL_GAP_S:g}); start: {start}"
     )
     return _Shown(found, table, _named(found["wrong"]))
 

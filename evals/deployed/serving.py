@@ -1,4 +1,4 @@
-"""A deployed agent as its operator has it: a folder with agent and store, and `agentsym serve` as a process of its own."""
+"""A deployed agent as its operator has it: a folder with agent and store, and `agentsym serve` in its own process."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,7 +135,7 @@ def _was_live(answer: dict[str, Any], changes: list[Change]) -> bool:
 def _straddling(traces: Any, changes: list[Change]) -> int:
     """Count the runs that had begun before the first run of the next version and ended after it began."""
     all_, count = list(traces), 0
-    for change, following in zip(changes, changes[1:], strict=False):
+    for change, following in pairwise(changes):
         later = [_seconds(trace.at) for trace in all_ if trace.version == following.version]
         first = min((at for at in later if at >= following.at), default=float("inf"))
         mine = (trace for trace in all_ if trace.version == change.version)
