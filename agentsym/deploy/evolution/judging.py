@@ -97,13 +97,14 @@ class Judging:
         if len(anchors) < self._policy.anchors:
             return None
         reports = await asyncio.gather(*(self._report(trace) for trace, _ in anchors))
-        pairs = [
-            (report.score, await score_of(self._metric, trace, found))
-            for report, (trace, found) in zip(reports, anchors, strict=True)
-            if report is not None
-        ]
-        agreement = spearman([a for a, _ in pairs], [b for _, b in pairs])
-        self._store.audit.write("evolution", EVENT, self._name, {"agreement": agreement, "n": len(pairs)})
+        judged, labelled = [], []
+        for report, (trace, found) in zip(reports, anchors, strict=True):
+            score = await score_of(self._metric, trace, found)
+            if report is not None and score is not None:
+                judged.append(report.score)
+                labelled.append(score)
+        agreement = spearman(judged, labelled)
+        self._store.audit.write("evolution", EVENT, self._name, {"agreement": agreement, "n": len(judged)})
         return agreement
 
     async def _judge(self, traces: Sequence[Trace]) -> int:
