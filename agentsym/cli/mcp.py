@@ -119,12 +119,13 @@ def _over_stdio(signals: Signals, wanted: Wanted) -> None:
 
 
 def _over_http(signals: Signals, wanted: Wanted, place: str, verify: Verify | None, names: Sequence[str]) -> None:
-    from agentsym.deploy.mcp.http import PATH, app_of, check_open, listen, read_address, serve_http
+    from agentsym.deploy.listener import listen
+    from agentsym.deploy.mcp.http import PATH, app_of, check_open, read_address, serve_http
     from agentsym.deploy.mcp.server import server_of
 
     address = read_address(place)
     check_open(address, verify, names)
-    with listen(address) as sock:
+    with listen(*address) as sock:
         offers = wanted.offers()
         app = app_of(server_of(offers), address.host, verify, names)
         at = address._replace(port=sock.getsockname()[1])

@@ -61,9 +61,10 @@ def serve(
     from agentsym.cli.agents import check_models, find_agent
     from agentsym.deploy.beginning import begin
     from agentsym.deploy.dashboard.part import dashboard_part
+    from agentsym.deploy.listener import listen
     from agentsym.deploy.policy import load_policy
     from agentsym.deploy.server.app import create_app
-    from agentsym.deploy.server.listening import Server, listen
+    from agentsym.deploy.server.listening import Server
     from agentsym.deploy.server.settings import Settings
     from agentsym.deploy.service import Service
     from agentsym.store.store import Store

@@ -14,9 +14,10 @@ import pytest
 
 from agentsym import Agent, Choice, FunctionNode, PromptNode
 from agentsym.deploy.beginning import begin
+from agentsym.deploy.listener import listen
 from agentsym.deploy.policy import Policy
 from agentsym.deploy.server.app import create_app
-from agentsym.deploy.server.listening import Server, listen
+from agentsym.deploy.server.listening import Server
 from agentsym.deploy.server.settings import Settings
 from agentsym.deploy.service import Service
 from agentsym.network.network import Network

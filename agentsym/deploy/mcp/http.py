@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentsym.deploy.mcp.tokens import Verifier, Verify
-from agentsym.errors import AgentsymError, UsageError
+from agentsym.errors import UsageError
 
 if TYPE_CHECKING:
     from mcp.server import Server
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PATH = "/mcp"
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _GOODBYE_S = 2
-_BACKLOG = 256
 
 
 class Address(NamedTuple):
@@ -81,25 +80,6 @@ def check_open(address: Address, verify: Verify | None, names: Sequence[str]) ->
             f"--http {address}: this is every address of the machine; say by which names it is called, with "
             "--allow-host NAME, for example --allow-host agents.example.org"
         )
-
-
-def listen(address: Address) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises:
-        AgentsymError: the address is in use, is not this machine's, or is not allowed.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # With the protocol named asyncio switches Nagle's algorithm off, which holds small answers back for 40 ms.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(_BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise AgentsymError(f"--http {address}: it cannot listen there ({error.strerror or error})") from error
-    return sock
 
 
 def app_of(server: Server[Any], host: str, verify: Verify | None, names: Sequence[str] = ()) -> ASGIApp:

@@ -1,4 +1,4 @@
-"""Running the app: the socket, the loop, and the end.
+"""Running the app: the loop, and the end.
 
 At the first SIGTERM or Ctrl-C nothing new is taken and what runs may finish within the grace; a further one ends the
 process at once.
@@ -7,7 +7,6 @@ process at once.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 import socket
@@ -21,35 +20,12 @@ from fastapi import FastAPI
 
 from agentsym.deploy.server.protocol import guarded_protocol
 from agentsym.deploy.server.served import Served
-from agentsym.errors import UsageError
 from agentsym.runtime.loop import with_threads
 
-BACKLOG = 2048
 HEAD_BYTES = 16 * 1024  # of a request that is not whole yet
 BOUNCE_S = 1.0  # in which a further signal says nothing new: a shell may pass one on twice
 SLACK_S = 2.0  # for answers on their way, after the runs were cancelled
 INTERRUPTED = 130
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; no other process can listen on its port.
-
-    Args:
-        host: the address or name.
-        port: the port; 0 takes a free one.
-
-    Raises:
-        UsageError: the port is taken, or the address is not this machine's.
-    """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=False)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise UsageError(
-                f"{host}:{port}: another program listens there already; stop it, or name another --port"
-            ) from error
-        raise UsageError(f"{host}:{port}: cannot listen there ({error.strerror or error})") from error
 
 
 class Server(uvicorn.Server):
@@ -57,7 +33,7 @@ class Server(uvicorn.Server):
 
     Args:
         app: made by `create_app`.
-        listener: made by `listen`.
+        listener: made by `deploy.listener.listen`.
         announce: called when requests are answered.
     """
 

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from agentsym import Agent, AgentNode, FunctionNode, PromptNode, Session, ToolNode, as_tool
-from agentsym.deploy.mcp.http import Address, app_of, listen, read_address
+from agentsym.deploy.listener import listen
+from agentsym.deploy.mcp.http import Address, app_of, read_address
 from agentsym.deploy.mcp.offers import effect_of, offer_agent
 from agentsym.deploy.mcp.server import server_of
 from agentsym.deploy.mcp.tokens import Verifier, single_token
@@ -90,7 +91,7 @@ def test_addresses_are_read_and_told_apart(text: str, address: Address, is_loopb
 
 
 def test_small_answers_are_not_held_back() -> None:
-    with listen(Address("127.0.0.1", 0)) as sock:
+    with listen("127.0.0.1", 0) as sock:
         # asyncio sends at once (TCP_NODELAY) only over sockets that say that they are of TCP
         assert sock.proto == socket.IPPROTO_TCP
 
