@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +300,22 @@ async def test_a_stream_that_nobody_reads_to_its_end_ends_its_span() -> None:
     await items.aclose()
     assert traced.one("invoke_agent two")["agentsym.status"] == "cancelled"
     assert traced.named("invoke_agent two")[0].status.status_code is StatusCode.UNSET
+
+
+async def test_what_a_stream_is_made_of_ends_with_it() -> None:
+    ended = []
+
+    async def items() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append(True)
+
+    stream = Traced().telemetry.stream("work", {}, items())
+    assert await anext(stream) == 1
+    await stream.aclose()
+    assert ended == [True]
 
 
 async def test_an_answer_from_the_cache_counts_no_tokens(tmp_path: Path) -> None:

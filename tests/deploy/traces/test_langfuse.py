@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agentsym.deploy.traces.gathering import OPEN
 from agentsym.network.records import Usage
 from tests.deploy.traces.files import take, write, writer
 
@@ -103,6 +104,14 @@ def test_traces_observations_and_scores_may_lie_in_files_of_their_own_in_any_ord
     files = {"traces": [TRACE], "observations": [GENERATION, TOOL], "scores": [THUMB, JUDGE, LABEL]}
     paths = [write(tmp_path / f"{name}.jsonl", *map(snake, records)) for name, records in files.items()]
     check(take(*paths).only)
+
+
+def test_scores_of_their_own_find_their_traces_among_any_number(tmp_path: Path) -> None:
+    traces = write(tmp_path / "a.jsonl", *({**TRACE, "id": f"t{number}"} for number in range(OPEN + 2)))
+    scores = write(tmp_path / "b.jsonl", {**THUMB, "traceId": "t0"})
+    taken = take(traces, scores)
+    assert not taken.bad
+    assert [trace.source for trace in taken.traces if trace.score is not None] == ["t0"]
 
 
 def test_observations_that_say_all_of_their_trace_need_no_trace(tmp_path: Path) -> None:
