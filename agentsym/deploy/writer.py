@@ -22,6 +22,7 @@ from agentsym.store.live.traces import Feedback, Trace, example_id_of
 from agentsym.store.store import Store
 
 MOST = 256  # items of one transaction
+LONGEST_S = 30.0  # that anybody waits for a commit
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,11 @@ class Writer:
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         self._items.put(_Item(record, keep, loop, done))
-        await done
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                await done
+        except TimeoutError:
+            raise StoreError(f"the store has not taken it within {LONGEST_S:g} seconds") from None
 
     def _write(self) -> None:
         while (item := self._items.get()) is not None:

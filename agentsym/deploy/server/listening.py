@@ -18,11 +18,11 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from agentsym.deploy.server.protocol import guarded_protocol
+from agentsym.deploy.server.protocol import HEAD_BYTES, guarded_protocol
 from agentsym.deploy.server.served import Served
 from agentsym.runtime.loop import with_threads
 
-HEAD_BYTES = 16 * 1024  # of a request that is not whole yet
+KEEP_ALIVE_S = 30  # without a request, then the connection is closed
 BOUNCE_S = 1.0  # in which a further signal says nothing new: a shell may pass one on twice
 SLACK_S = 2.0  # for answers on their way, after the runs were cancelled
 INTERRUPTED = 130
@@ -49,6 +49,8 @@ class Server(uvicorn.Server):
                 ws="none",
                 lifespan="on",
                 log_config=None,
+                log_level="error",  # what a client sends wrong is no warning to the operator
+                timeout_keep_alive=KEEP_ALIVE_S,
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,

@@ -67,14 +67,24 @@ class EventStream(Response):
                     chunk = following.result() if done else PING
                     if chunk is None:
                         break
-                    async with asyncio.timeout(STALLED_S):
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    if not await _sent(send, chunk):
+                        return
                     if done:
                         following = asyncio.ensure_future(anext(events, None))
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _sent(send: Send, chunk: bytes) -> bool:
+    """Send a piece and say whether the client takes it."""
+    try:
+        async with asyncio.timeout(STALLED_S):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _left(receive: Receive) -> None:
