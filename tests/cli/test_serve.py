@@ -165,7 +165,7 @@ def test_runs_that_outlast_the_grace_are_ended_and_told(begin: Begin) -> None:
     began = time.monotonic()
     served.process.send_signal(signal.SIGINT)
     assert served.ends() == 0
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 30  # the runs would take 60
     for thread in threads:
         thread.join()
     assert answers[0].status_code == 503 and answers[0].json()["error"]["type"] == "stopping"
