@@ -86,13 +86,13 @@ def explain(store: Store, name: str, version: str) -> Explanation:
 
 
 def _learned(store: Store, run: str) -> tuple[list[str], list[str]]:
-    """Return what a run said of failures, and what it proposed, without what it said twice."""
+    """Return what a run said of failures, each once, and what it proposed with what became of it."""
     critiques: dict[str, None] = {}
-    edits: dict[str, None] = {}
+    edits: list[str] = []
     for event in store.events(run, kind=("blame", "backward", "proposal", "gate")):
         critiques |= dict.fromkeys(_critiques(event))
-        edits |= dict.fromkeys(_edits(event))
-    return list(critiques), list(edits)
+        edits += _edits(event)
+    return list(critiques), edits
 
 
 def _critiques(event: Event) -> Iterator[str]:

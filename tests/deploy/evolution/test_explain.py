@@ -1,0 +1,112 @@
+"""Why a version is what it is: its changes, the critiques and edits of the run, the evaluation, and what happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agentsym.deploy.beginning import begin
+from agentsym.deploy.evolution.explain import MOST, explain
+from agentsym.deploy.evolution.shadow import Evaluation, Gain
+from agentsym.errors import UsageError
+from agentsym.network.edits import AddItem
+from agentsym.network.network import Network
+from agentsym.store.live.releases import Release
+from agentsym.store.store import Store
+from tests.deploy.conftest import things
+
+MEASURED = Evaluation(
+    n=40, base=0.5, candidate=0.75, gain=Gain(mean=0.25, low=0.1, high=0.4), hoped=0.25, unjudged=0, must_pass=6,
+    regressions=(), unevaluable=0, cost_ratio=1.1, latency_ratio=1.0, verdict="promote",
+    reasons=("gain +0.250 on 40 rows, no must-pass row broke",),
+)  # fmt: skip
+
+
+def decided(accept: bool, reason: str) -> tuple[str, dict[str, Any]]:
+    return "gate", {"value": {"decision": {"accept": accept, "reason": reason}}}
+
+
+def proposed(text: str) -> tuple[str, dict[str, Any]]:
+    edit = {"op": "add_item", "path": "sort/rules", "item": text, "reason": "confused"}
+    return "proposal", {"value": {"updates": [{"edits": [edit]}]}}
+
+
+@pytest.fixture
+def candidate(store: Store) -> Release:
+    """A version that was learned, compared and promoted by hand."""
+    begin(store, "things", things, actor="ann")
+    store.append_many("run1", [
+        ("run", {"agent": "things"}),
+        ("blame", {"value": {"runs": [{"critiques": {"sort": "it takes a saw for a fruit " + "x" * 300}}]}}),
+        ("blame", {"value": {"runs": [{"critiques": {"sort": "it takes a saw for a fruit " + "x" * 300}}, {}]}}),
+        ("backward", {"value": {"rows": [[{"suggestions": [{"parameter": "sort/rules", "advice": "tell tools"}]}]]}}),
+        proposed("A saw is a `tool`."), decided(False, "no gain"),
+        proposed("A pear is a `fruit`."), decided(False, "no gain"),
+        proposed("A dog is an `animal`."), decided(True, "gain +0.250"),
+        ("gate", {"value": {"other": 1}}), ("checkpoint", {}),
+    ])  # fmt: skip
+    better = things.apply([AddItem(path="sort/rules", item="A dog is an `animal`.")])
+    releases = store.releases
+    made = releases.propose("things", better, parent=things.version, actor="evolution", details={"run": "run1"})
+    for state in ("validated", "shadow"):
+        made = releases.move(made, state, actor="evolution", reason="fine")  # type: ignore[arg-type]
+    measured = {"shadow": MEASURED.model_dump(mode="json")}
+    made = releases.move(made, "held", actor="evolution", reason="a person decides", details=measured)
+    releases.promote(made, expected=things.version, actor="ann", reason="looks right")
+    return releases.release("things", better.version)
+
+
+def test_everything_that_led_to_a_version_is_told(store: Store, candidate: Release) -> None:
+    found = explain(store, "things", candidate.version[:8])
+    assert found.release == candidate and found.run == "run1" and found.shadow is not None
+    assert len(found.critiques) == 2 and found.critiques[1] == "sort/rules: tell tools"
+    assert found.critiques[0].startswith("sort: it takes a saw") and len(found.critiques[0]) < 220
+    assert [entry.event for entry in found.history] == ["proposed", "validated", "shadow", "held", "promoted"]
+    text = found.text()
+    for words in (
+        f"{candidate.version[:12]} of things: live (looks right)",
+        f"learned from {things.version[:12]} by run run1",
+        "A dog is an `animal`.",
+        "What was said of runs that failed (gradients)\n  sort: it takes a saw",
+        "40 rows: 0.500 → 0.750, gain +0.250",
+        "6 must-pass rows, 0 regressions; tokens × 1.10",
+        "gain +0.250 on 40 rows, no must-pass row broke",
+        "ann: promoted (looks right)",
+        "evolution: held (a person decides)",
+    ):
+        assert words in text, words
+    assert text.index("What it changes") < text.index("Shadow evaluation") < text.index("What happened")
+
+
+def test_each_proposal_is_told_with_what_became_of_it(store: Store, candidate: Release) -> None:
+    edits = explain(store, "things", candidate.version).edits
+    assert [each.startswith("→") for each in edits] == [False, True] * 3
+    assert edits[1] == edits[3] == "→ rejected: no gain" and edits[5] == "→ accepted: gain +0.250"
+    assert edits[4].startswith("add_item sort/rules") and "A dog is an `animal`." in edits[4]
+
+
+def test_the_first_version_has_no_story(store: Store, candidate: Release) -> None:
+    found = explain(store, "things", things.version)
+    assert (found.changes, found.run, found.critiques, found.edits, found.shadow) == ("", None, (), (), None)
+    assert [entry.event for entry in found.history] == ["deployed"]
+    assert "What it changes\n  nothing\n" in found.text() and "gradients" not in found.text()
+
+
+def test_a_long_run_is_told_in_short(store: Store, candidate: Release) -> None:
+    store.append_many("run1", [proposed(f"Rule {n}.") for n in range(60)])
+    found = explain(store, "things", candidate.version)
+    assert len(found.edits) == MOST and found.edits[-1].startswith("add_item")
+
+
+def test_a_version_whose_run_is_not_in_the_store_is_told_without_it(store: Store) -> None:
+    begin(store, "things", things, actor="ann")
+    other = Network.model_validate(things.model_dump()).replace(description="other")
+    store.releases.propose("things", other, parent=things.version, actor="evolution", details={"run": "elsewhere"})
+    found = explain(store, "things", other.version)
+    assert found.run == "elsewhere" and found.critiques == () and "What was proposed" not in found.text()
+
+
+def test_an_unknown_version_is_said(store: Store, candidate: Release) -> None:
+    with pytest.raises(UsageError, match="there is none that begins with 'abcdef'"):
+        explain(store, "things", "abcdef")
