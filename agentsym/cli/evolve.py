@@ -239,22 +239,28 @@ def verify(
     with _open(store) as opened:
         found = opened.audit.verify()
         cut = head is not None and not isinstance(found, Broken) and not opened.audit.holds(head)
+    problem = None
     if isinstance(found, Broken):
-        problem, last = f"entry {found.seq}: {found.problem}", None
-    else:
-        problem, last = "", found
-    if cut:
-        problem = (
-            "the log is sound, but no entry has the hash that was given: entries were cut off, or all written anew"
-        )
+        problem = f"the audit log was tampered with: entry {found.seq}: {found.problem}"
+    elif cut:
+        problem = "no entry of the audit log has the hash that was given: entries were cut off, or all written anew"
+    last = None if isinstance(found, Broken) else found
     if as_json:
-        ends = {"entries": last.seq, "head": last.hash} if last else {"entries": 0, "head": None}
-        emit({"sound": not problem, "problem": problem or None, **ends})
-    elif not problem:
+        emit(
+            {
+                "sound": problem is None,
+                "problem": problem,
+                "broken": found.seq if isinstance(found, Broken) else None,
+                "entries": last.seq if last else 0,
+                "head": last.hash if last else None,
+            }
+        )
+    elif problem is None:
         said = "the audit log is empty"
-        screen().print(said if last is None else f"{last.seq} entries are sound; the head is {last.hash}")
-    if problem:
-        say(f"error: the audit log was tampered with: {problem}", "red")
+        said = said if last is None else f"{last.seq} entries are sound; the head is {last.hash}"
+        screen().print(said, soft_wrap=True)  # a hash that is wrapped cannot be copied
+    if problem is not None:
+        say(f"error: {problem}", "red")
         raise typer.Exit(1)
 
 
