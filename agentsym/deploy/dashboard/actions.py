@@ -52,8 +52,7 @@ class StoreActions:
             raise ConflictError(
                 f"{self._name}: {version[:12]} was learned from {str(release.parent)[:12]}, which is not live any more"
             )
-        details = {"from": expected}  # what the monitor goes back to
-        self._releases.promote(release, expected=expected, actor=actor, reason=reason, details=details)
+        self._releases.promote(release, expected=expected, actor=actor, reason=reason)
 
     def reject(self, version: str, *, actor: str, reason: str) -> None:
         release = self._releases.release(self._name, version)
