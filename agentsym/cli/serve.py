@@ -108,7 +108,7 @@ def _check_doors(store: Store, host: str, no_auth: bool) -> None:
         return
     if no_auth:
         raise UsageError(f"--no-auth lets everybody in who reaches {host}; it works with --host 127.0.0.1 only")
-    if not _good_tokens(store):
+    if not store.tokens.any_good():
         raise UsageError(
             f"{host} can be reached by others, and there is no token yet; make one first: agentsym tokens create NAME "
             "--scope invoke"
@@ -122,10 +122,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _good_tokens(store: Store) -> bool:
-    return any(token.revoked is None for token in store.tokens.all())
-
-
 def _announce(service: Service, address: Any, no_auth: bool) -> None:
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     url = f"http://{host}:{address[1]}"
@@ -135,5 +131,5 @@ def _announce(service: Service, address: Any, no_auth: bool) -> None:
         warn(service.versions.problem)
     if no_auth:
         warn("no token is asked for: every program on this machine may ask, judge and change the agent")
-    elif not _good_tokens(service.store):
+    elif not service.store.tokens.any_good():
         say("there is no token yet; make one with: agentsym tokens create NAME --scope invoke --scope feedback")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -24,6 +28,12 @@ def create(
     days: Annotated[
         float | None, above_zero("--days", "Days it is good for (default: for ever).", float, "for ever")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the secret to this new file; print it nowhere.")
+    ] = None,
+    if_none: Annotated[
+        bool, typer.Option("--if-none", help="Do nothing if there is a token that is good already.")
+    ] = False,
     store: options.StorePlace = None,
     as_json: options.Json = False,
 ) -> None:
@@ -34,12 +44,22 @@ def create(
     if not scope:
         raise UsageError(f"say what it may do: --scope {' or --scope '.join(SCOPES)}")
     with Store.open(store) as opened:
-        made = opened.tokens.create(name, cast("tuple[Scope, ...]", tuple(scope)), actor=_who(), days=days)
+        if if_none and opened.tokens.any_good():
+            say("there is a token already; none was made")
+            if as_json:
+                emit(None)
+            return
+        with _kept(out) as keep:
+            made = opened.tokens.create(name, cast("tuple[Scope, ...]", tuple(scope)), actor=_who(), days=days)
+            keep(made.secret)
+    told = f"token {made.token.id} of {made.token.name} ({', '.join(made.token.scopes)})"
     if as_json:
-        emit({**made.token.model_dump(mode="json"), "secret": made.secret})
-        return
-    screen().print(made.secret, soft_wrap=True)
-    say(f"token {made.token.id} of {made.token.name} ({', '.join(made.token.scopes)}); it is not shown again")
+        emit({**made.token.model_dump(mode="json"), **({} if out else {"secret": made.secret})})
+    elif out:
+        say(f"{told}; its secret is in {out}")
+    else:
+        screen().print(made.secret, soft_wrap=True)
+        say(f"{told}; it is not shown again")
 
 
 @app.command("list")
@@ -81,6 +101,26 @@ def revoke(
         emit({"revoked": token})
     else:
         say(f"{token} is revoked")
+
+
+@contextmanager
+def _kept(file: Path | None) -> Iterator[Callable[[str], object]]:
+    """Yield what writes a secret to a new file that its owner alone may read; what fails leaves no file."""
+    if file is None:
+        yield lambda _secret: None
+        return
+    try:
+        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{file} is there already, and may hold a secret; name a new file for --out") from None
+    except OSError as error:
+        raise UsageError(f"{file}: the secret cannot be written there: {error.strerror}") from None
+    try:
+        with open(opened, "w", encoding="utf-8") as stream:
+            yield lambda secret: stream.write(f"{secret}\n")
+    except BaseException:
+        file.unlink()
+        raise
 
 
 def _who() -> str:

@@ -18,6 +18,8 @@ from agentsym.errors import UsageError
 FORMS = "a path, sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _SECRET = ("password", "sslpassword")
+PASSWORD_FILE = "AGENTSYM_STORE_PASSWORD_FILE"
+"""Names a file that holds the password of a server's URL without one, as containers and services are given secrets."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +62,8 @@ def place_of(store: Path | str) -> Place:
     """Return the place that a path or a URL names.
 
     Raises:
-        UsageError: it names none; the message shows nothing that may be part of a password.
+        UsageError: it names none, or the file with its password cannot be read; the message shows nothing that may be
+            part of a password.
     """
     if isinstance(store, Path) or "://" not in store:
         return _file(str(store))
@@ -76,6 +79,8 @@ def place_of(store: Path | str) -> Place:
         _refuse(f"{url.drivername}:// is not supported")
     if "@" in (url.host or "") + (url.database or ""):
         _refuse("its URL has several `@`: write those of the password as %40")
+    if url.password is None and "password" not in url.query:
+        url = url.set(password=_password())
     return Server(url.set(drivername="postgresql+psycopg"))
 
 
@@ -83,6 +88,21 @@ def _file(path: str) -> Path:
     if path in ("", ":memory:"):
         _refuse("a store in memory would be gone with its process")
     return Path(path).expanduser()
+
+
+def _password() -> str | None:
+    """Return what `AGENTSYM_STORE_PASSWORD_FILE` holds, without the end of its line; None where it is not set."""
+    name = os.environ.get(PASSWORD_FILE, "").strip()
+    if not name:
+        return None
+    try:
+        password = Path(name).expanduser().read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UsageError(f"{PASSWORD_FILE}: {name} cannot be read: {why}") from None
+    if not password:
+        raise UsageError(f"{PASSWORD_FILE}: {name} is empty; it has to hold the password of the store's user")
+    return password
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -292,3 +292,39 @@ def test_the_dashboard_is_served_too(begin: Begin, place: Path) -> None:
         assert client.get("/dashboard/").headers["location"] == "/dashboard/login"
         assert client.post("/dashboard/login", data={"token": secret}).status_code == 303
         assert store.releases.deployments()[0].live[:12] in client.get("/dashboard/").text
+
+
+def test_the_first_token_is_made_once_and_its_secret_goes_into_a_file(call: Call, place: Path) -> None:
+    first = ("tokens", "create", "first", "--scope", "admin", "--if-none", "--out", "secret")
+    made = call(*first)
+    secret = (place / "secret").read_text("utf-8").strip()
+    assert made.code == 0 and secret not in made.out + made.err
+    assert (place / "secret").stat().st_mode & 0o777 == 0o600
+    (place / "secret").unlink()
+    again = call(*first, "--json")
+    assert (again.code, again.json) == (0, None) and not (place / "secret").exists()
+    with Store.open() as store:
+        assert store.tokens.check(secret) is not None and len(store.tokens.all()) == 1
+        assert call("tokens", "revoke", "first").code == 0
+        made = call(*first, "--json")
+        assert made.code == 0 and "secret" not in made.json
+        assert store.tokens.check((place / "secret").read_text("utf-8").strip()) is not None
+
+
+def test_a_secret_replaces_no_file_and_is_not_lost(call: Call, place: Path) -> None:
+    (place / "there").write_text("mine", "utf-8")
+    for wrong in ("there", "no/such/folder"):
+        found = call("tokens", "create", "ann", "--scope", "invoke", "--out", wrong)
+        assert found.code == 2 and wrong in found.err
+    assert (place / "there").read_text("utf-8") == "mine"
+    assert call("tokens", "create", "ann", "--scope", "rule", "--out", "new").code == 2
+    assert not (place / "new").exists()
+    with Store.open() as store:
+        assert store.tokens.all() == ()
+
+
+def test_a_server_for_others_wants_a_token_that_is_still_good(call: Call) -> None:
+    with Store.open() as store:
+        store.tokens.create("ann", ("invoke",), actor="test", days=1e-9)
+    found = call("serve", "things", "--host", "0.0.0.0", "--port", "0")
+    assert found.code == 2 and "agentsym tokens create" in found.err

@@ -76,3 +76,33 @@ def test_the_environment_names_the_store_before_the_folder(
     monkeypatch.delenv("AGENTSYM_HOME")
     found = default_place()
     assert isinstance(found, Path) and found.is_relative_to(clean_environment / "data")
+
+
+def test_a_password_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "password"
+    file.write_text(" a@b/c:%\n", "utf-8")
+    monkeypatch.setenv("AGENTSYM_STORE_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("AGENTSYM_STORE", "postgresql://me@host/db")
+    found = default_place()
+    assert isinstance(found, Server) and found.url.password == " a@b/c:%"
+    assert str(found) == "postgresql://me:***@host/db"
+    for given in (f"postgresql://me:{SECRET}@host/db", f"postgresql://me@host/db?password={SECRET}"):
+        place = place_of(given)
+        assert isinstance(place, Server)
+        assert SECRET in (place.url.password, place.url.query.get("password"))
+    assert place_of("a.db") == Path("a.db")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "No such file"), (b"\n", "is empty"), (SECRET.encode() + b"\xff", "it is no text")]
+)
+def test_a_password_file_that_holds_none_is_told_of(
+    content: bytes | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("AGENTSYM_STORE_PASSWORD_FILE", str(file))
+    with pytest.raises(UsageError, match=words) as refused:
+        place_of("postgresql://me@host/db")
+    assert "AGENTSYM_STORE_PASSWORD_FILE" in str(refused.value) and SECRET not in str(refused.value)

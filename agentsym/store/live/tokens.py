@@ -111,6 +111,10 @@ class Tokens:
             row = connection.execute(select(tokens).where(tokens.c.id == token_id)).mappings().first()
         return None if row is None else _unless_ended(_token(row))
 
+    def any_good(self) -> bool:
+        """Whether anybody is let in."""
+        return any(_unless_ended(token) for token in self.all())
+
     def all(self) -> tuple[Token, ...]:
         """Return all tokens, the newest first."""
         with explained(self.path), self._reader.begin() as connection:
