@@ -87,7 +87,7 @@ def create_app(
     app.add_exception_handler(AgentsymError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(Guard, doorkeeper=doorkeeper, metrics=served.metrics, settings=settings)
+    app.add_middleware(Guard, service=service, doorkeeper=doorkeeper, metrics=served.metrics, settings=settings)
     app.state.served = served
     return app
 

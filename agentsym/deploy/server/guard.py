@@ -19,12 +19,14 @@ from agentsym.deploy.server.intake import limited
 from agentsym.deploy.server.metrics import Metrics
 from agentsym.deploy.server.replies import Refused, described, refusal
 from agentsym.deploy.server.settings import Settings
+from agentsym.deploy.service import Service
 from agentsym.errors import AgentsymError
 
 MOST_HEADERS = 100
 MOST_HEADER_BYTES = 16 * 1024
 _ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _NO_STORE = (b"cache-control", b"no-store")
+_CLOSE = (b"connection", b"close")
 
 log = logging.getLogger("agentsym.serve")
 
@@ -34,13 +36,17 @@ class Guard:
 
     Args:
         app: what is inside.
+        service: whether it is stopping; then clients are told not to use their connection again.
         doorkeeper: finds out who asks.
         metrics: counts.
         settings: limits of bodies, and whether one line a request is written to stderr.
     """
 
-    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, metrics: Metrics, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, service: Service, doorkeeper: Doorkeeper, metrics: Metrics, settings: Settings
+    ) -> None:
         self._app = app
+        self._service = service
         self._doorkeeper = doorkeeper
         self._metrics = metrics
         self._settings = settings
@@ -60,7 +66,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_ours(message.get("headers", []))
+                message["headers"] = _with_ours(message.get("headers", []), last=self._service.stopping)
             await send(message)
 
         try:
@@ -99,9 +105,10 @@ def _check_head(scope: Scope) -> None:
         raise Refused(431, "headers_too_large", "the request has too many headers, or too long ones")
 
 
-def _with_ours(headers: Any) -> list[tuple[bytes, bytes]]:
+def _with_ours(headers: Any, *, last: bool) -> list[tuple[bytes, bytes]]:
     there = {name for name, _ in headers}
-    return [*headers, *(ours for ours in (*_ALWAYS, _NO_STORE) if ours[0] not in there)]
+    ours = (*_ALWAYS, _NO_STORE, *((_CLOSE,) if last else ()))
+    return [*headers, *(header for header in ours if header[0] not in there)]
 
 
 def _tell(error: Exception) -> None:
