@@ -60,7 +60,7 @@ def story(pause: float, concurrency: int = 32, latency: float = 0.05, promotions
                 serving.decide("promote", release.version)
                 changes.append(_change(store))
                 time.sleep(pause)
-                if number == promotions - 1 or promotions == 1:
+                if number == max(1, promotions - 1):
                     code = serving.stop()
                     restart_s = serving.start()
                     restart_cpu_s = cpu_s(serving.pid)
