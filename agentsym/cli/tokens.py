@@ -116,7 +116,7 @@ def _kept(file: Path | None) -> Iterator[Callable[[str], object]]:
     except OSError as error:
         raise UsageError(f"{file}: the secret cannot be written there: {error.strerror}") from None
     try:
-        with open(opened, "w", encoding="utf-8") as stream:
+        with os.fdopen(opened, "w", encoding="utf-8") as stream:
             yield lambda secret: stream.write(f"{secret}\n")
     except BaseException:
         file.unlink()
