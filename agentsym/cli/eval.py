@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from agentsym.cli import caps, options
+from agentsym.cli import caps, executors, options
 from agentsym.cli.screen import emit, say, screen, told, warn
 from agentsym.errors import AgentsymError, UsageError
 from agentsym.learning.report.wording import count, number, span, spent
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agentsym.learning.protocols import Evidence, Row
     from agentsym.models.ledger import Ledger
     from agentsym.network.records import LossReport
+    from agentsym.runtime.executors.protocol import Executor
 
 
 def evaluate(
@@ -36,6 +37,9 @@ def evaluate(
     max_tokens: caps.MaxTokens = None,
     max_usd: caps.MaxUsd = None,
     max_seconds: caps.MaxSeconds = None,
+    executor: executors.Name = None,
+    ray_address: executors.Address = None,
+    workers: executors.Workers = None,
     as_json: options.Json = False,
 ) -> None:
     """Score AGENT on the labeled rows of --data."""
@@ -43,12 +47,13 @@ def evaluate(
     from agentsym.learning.metrics import Watched, load_metric
 
     limits = caps.Caps.given(max_calls, max_tokens, max_usd, max_seconds, concurrency)
+    where = executors.Where.given(executor, ray_address, workers)
     columns = options.columns_of(maps)
     found = find_agent(agent)
     student = check_models(found, student)
     watched = Watched(load_metric(metric or "exact"), warn)
     rows = _labeled(found, data, watched.name, columns, label)
-    scored, stopped = _scored(found, rows, watched, student, limits)
+    scored, stopped = _scored(found, rows, watched, student, limits, where.executor())
     message, code = (None, 0) if stopped is None else told(stopped)
     document = {**_document(found, watched.name, scored), "rows": len(rows), "error": message}
     if scored.reports and stopped is None:
@@ -90,7 +95,7 @@ def _labeled(found: Found, data: Path, metric: str, columns: dict[str, str], lab
 
 
 def _scored(
-    found: Found, rows: Sequence[Row], metric: Metric, student: str, caps: caps.Caps
+    found: Found, rows: Sequence[Row], metric: Metric, student: str, caps: caps.Caps, executor: Executor
 ) -> tuple[Scored, AgentsymError | None]:
     """Score rows as the trainer does; return what came of them, and what ended it early."""
     from agentsym.cli.run import asking, why_capped
@@ -106,6 +111,7 @@ def _scored(
         door=context.door,
         concurrency=caps.concurrency,
         comments="metric",
+        executor=executor,
     )
     reports: list[LossReport] = []
     failed = 0
@@ -121,7 +127,7 @@ def _scored(
             failed += 1
             say(f"{row.source}: row {row.id} failed: {item.trajectory.error or why_capped(item.trajectory)}", "red")
 
-    stopped = stream(rows, one, take, caps.concurrency)
+    stopped = stream(rows, one, take, executor, caps.concurrency)
     return Scored(reports, failed, context.door.ledger), stopped
 
 

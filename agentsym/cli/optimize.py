@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agentsym.cli import caps, options
+from agentsym.cli import caps, executors, options
 from agentsym.errors import UsageError
 
-ANEW = "--max-calls, --max-tokens, --max-usd, --max-seconds, --concurrency, --record and --json"
+ANEW = "caps, --concurrency, --executor with --ray-address and --workers, --record and --json"
 GATES = "paper, strict, validated, tolerant or always (default: tolerant; validated with a language model)."
 
 
@@ -91,6 +91,9 @@ def optimize(
     max_tokens: caps.MaxTokens = None,
     max_usd: caps.MaxUsd = None,
     max_seconds: caps.MaxSeconds = None,
+    executor: executors.Name = None,
+    ray_address: executors.Address = None,
+    workers: executors.Workers = None,
     record: Record = None,
     dry_run: DryRun = False,
     out: Out = None,
@@ -115,21 +118,28 @@ def optimize(
     settings |= {"repeats": repeats, "prefer": prefer, "within": within, "memory": memory}
     columns = options.columns_of(maps)
     limits = caps.Caps.given(max_calls, max_tokens, max_usd, max_seconds, concurrency)
+    where = executors.Where.given(executor, ray_address, workers)
     record = record and record.expanduser().absolute()
     if resume is not None:
         decided = {"agent": agent, **files, "columns": columns or None, "models": models, **names, **settings}
         _refuse_with_resume({**decided, "dry_run": dry_run or None})
-        return _resume(resume, limits, record, as_json)
+        return _resume(resume, limits, where, record, as_json)
     places = {name: options.absolute(path) for name, path in files.items()}
     if within is not None and prefer in (None, "score"):
         raise UsageError("--within is the margin of --prefer cheapest or --prefer fastest; give one of them with it")
     choice = {"models": _listed(models), "settings": _without_none(settings)}
     plan = _without_none({**places, **names, "columns": columns, **choice})
-    _begin(agent, plan, limits, record, dry_run, as_json)
+    _begin(agent, plan, limits, where, record, dry_run, as_json)
 
 
 def _begin(
-    agent: str | None, given: dict[str, Any], caps: caps.Caps, record: Path | None, dry_run: bool, as_json: bool
+    agent: str | None,
+    given: dict[str, Any],
+    caps: caps.Caps,
+    where: executors.Where,
+    record: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     from agentsym.cli.agents import check_models, find_agent
     from agentsym.cli.plan import Plan
@@ -143,7 +153,7 @@ def _begin(
         from agentsym.cli.dry_run import show_plan
 
         return show_plan(plan, found, caps, record, as_json)
-    raise typer.Exit(train(plan, found, caps, record=record, as_json=as_json))
+    raise typer.Exit(train(plan, found, caps, where, record=record, as_json=as_json))
 
 
 def _refuse_with_resume(given: dict[str, Any]) -> None:
@@ -157,7 +167,7 @@ def _refuse_with_resume(given: dict[str, Any]) -> None:
         )
 
 
-def _resume(name: str, caps: caps.Caps, record: Path | None, as_json: bool) -> None:
+def _resume(name: str, caps: caps.Caps, where: executors.Where, record: Path | None, as_json: bool) -> None:
     from agentsym.cli.agents import find_agent
     from agentsym.cli.plan import Plan
     from agentsym.cli.run_names import run_named
@@ -174,7 +184,7 @@ def _resume(name: str, caps: caps.Caps, record: Path | None, as_json: bool) -> N
         raise UsageError(f"run {info.id} was begun in {plan.folder}, which is gone; put it back")
     with chdir(plan.folder):
         found = find_agent(plan.agent)
-    raise typer.Exit(train(plan, found, caps, resume=info.id, record=record, as_json=as_json))
+    raise typer.Exit(train(plan, found, caps, where, resume=info.id, record=record, as_json=as_json))
 
 
 def _listed(models: str | None) -> list[str]:

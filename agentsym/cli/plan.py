@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agentsym.cli.caps import Caps
     from agentsym.learning.trainer import Trainer
     from agentsym.learning.training import Watch
+    from agentsym.runtime.executors.protocol import Executor
     from agentsym.store.store import Store
 
 
@@ -89,7 +90,13 @@ class Plan(Frozen):
         return cls(agent=found.reference, name=found.name, folder=str(Path.cwd()), **flags)
 
     def trainer(
-        self, found: Found, caps: Caps, store: Store | None, watch: Watch, record: Path | None = None
+        self,
+        found: Found,
+        caps: Caps,
+        store: Store | None,
+        watch: Watch,
+        record: Path | None = None,
+        executor: Executor | None = None,
     ) -> Trainer[Any]:
         """Make the trainer; reads all rows.
 
@@ -99,6 +106,7 @@ class Plan(Frozen):
             store: where the run is written.
             watch: is told what happens.
             record: the folder that all model traffic is written to.
+            executor: where rows are run; here by default.
 
         Raises:
             UsageError: something that was asked for is not there, or cannot be used.
@@ -124,6 +132,7 @@ class Plan(Frozen):
             **self.settings,
             columns=self.columns,
             recorder=None if record is None else record_to(record),
+            executor=executor or "local",
             store=store,
             watch=watch,
             origin=self.model_dump(mode="json"),

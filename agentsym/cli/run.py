@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from agentsym.cli import caps, options
+from agentsym.cli import caps, executors, options
 from agentsym.cli.screen import emit, say, screen, told
 from agentsym.errors import AgentsymError, BudgetExceeded, Unavailable, UsageError
 from agentsym.learning.report.wording import count, number
@@ -41,6 +41,9 @@ def run(
     max_tokens: caps.MaxTokens = None,
     max_usd: caps.MaxUsd = None,
     max_seconds: caps.MaxSeconds = None,
+    executor: executors.Name = None,
+    ray_address: executors.Address = None,
+    workers: executors.Workers = None,
     as_json: options.Json = False,
 ) -> None:
     """Run AGENT on one --input, or on all rows of --data."""
@@ -48,35 +51,39 @@ def run(
 
     if (given is None) == (data is None):
         raise UsageError("give either --input JSON or --data FILE")
+    where = executors.Where.given(executor, ray_address, workers)
+    if given is not None and where != executors.Where():
+        raise UsageError("--executor ray is for the rows of --data; one --input is run here")
     limits = caps.Caps.given(max_calls, max_tokens, max_usd, max_seconds, concurrency)
     found = find_agent(agent)
     student = check_models(found, student)
-    runs = Runs(found, student, limits)
+    runs = Runs(found, student, limits, where)
     code = _run_one(runs, given, as_json) if given is not None else _run_all(runs, data, as_json)
     raise typer.Exit(code)
 
 
 class Runs(NamedTuple):
-    """What to run, by whom, and what that may use."""
+    """What to run, by whom, what that may use, and where."""
 
     found: Found
     student: str
     caps: caps.Caps
+    where: executors.Where
 
     def each(self, rows: Iterable[Row], take: Callable[[Row, Trajectory], None]) -> AgentsymError | None:
         """Run rows side by side and hand each (row, trajectory) on, in their order; return what ended it early."""
         from agentsym.cli.streaming import stream
-        from agentsym.runtime.forward import run as run_example
 
         context = asking(self.found.agent, self.student, self.caps)
+        executor = self.where.executor()
 
         async def one(row: Row) -> Trajectory:
-            trajectory, error = await run_example(self.found.agent, row.inputs, context, example_id=row.id)
+            trajectory, error = await executor.run(self.found.agent, row.inputs, context, example_id=row.id)
             if isinstance(error, BudgetExceeded | Unavailable):
                 raise error  # every other row would meet it too
             return trajectory
 
-        return stream(rows, one, take, self.caps.concurrency)
+        return stream(rows, one, take, executor, self.caps.concurrency)
 
 
 def asking(agent: Network, student: str, caps: caps.Caps) -> Context:

@@ -14,6 +14,7 @@ from agentsym.errors import AgentsymError, RunStopped
 
 if TYPE_CHECKING:
     from agentsym.learning.protocols import Row
+    from agentsym.runtime.executors.protocol import Executor
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ def stream(
     rows: Iterable[Row],
     work: Callable[[Row], Awaitable[T]],
     take: Callable[[Row, T], None],
+    executor: Executor,
     concurrency: int,
 ) -> AgentsymError | None:
     """Work on rows and hand on (row, result) in their order.
@@ -34,7 +36,8 @@ def stream(
         rows: read as they are needed.
         work: does one row; what it raises ends the stream, and that row is not handed on.
         take: takes a result; raises Enough to end the stream.
-        concurrency: the most rows at once.
+        executor: where the work runs; it is entered for as long as that takes.
+        concurrency: the most rows at once, as far as the executor does not want more.
 
     Returns:
         What ended the stream before the rows did; None where they were all done or `take` wanted no more.
@@ -69,7 +72,7 @@ def stream(
             take(*finished.pop(place))
 
     async def everything() -> None:
-        async with aclosing(in_order(one, waiting(), concurrency)) as places:
+        async with executor, aclosing(in_order(one, waiting(), executor.width(concurrency))) as places:
             async for place in places:
                 hand_on(place)
 

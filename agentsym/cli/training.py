@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from agentsym.cli.agents import Found
     from agentsym.cli.caps import Caps
+    from agentsym.cli.executors import Where
     from agentsym.cli.plan import Plan
     from agentsym.cli.signals import Signals
     from agentsym.learning.protocols import Row
     from agentsym.learning.run import Run
+    from agentsym.runtime.executors.protocol import Executor
 
 EXIT_CODES = {"budget": 3, "interrupted": 130, "failed": 1}
 
@@ -36,7 +38,14 @@ class Ended(NamedTuple):
 
 
 def train(
-    plan: Plan, found: Found, caps: Caps, *, resume: str | None = None, record: Path | None = None, as_json: bool
+    plan: Plan,
+    found: Found,
+    caps: Caps,
+    where: Where,
+    *,
+    resume: str | None = None,
+    record: Path | None = None,
+    as_json: bool,
 ) -> int:
     """Train by a plan, or go on with a run of it, and return the exit code of how it ended.
 
@@ -44,6 +53,7 @@ def train(
         plan: what was asked for.
         found: the agent.
         caps: what this process may use.
+        where: where rows are run.
         resume: id of the run to go on with.
         record: the folder that all model traffic is written to.
         as_json: whether the result is written as JSON.
@@ -59,7 +69,7 @@ def train(
     began = time.monotonic()
     with Signals() as signals:
         with chdir(plan.folder):
-            ended = _fit(plan, found, caps, resume, record, signals)
+            ended = _fit(plan, found, caps, where.executor(), resume, record, signals)
         document = _document(plan, ended, time.monotonic() - began)
         code = EXIT_CODES.get(ended.run.status, 0)
         if ended.error is not None:
@@ -81,14 +91,22 @@ def train(
     return code
 
 
-def _fit(plan: Plan, found: Found, caps: Caps, resume: str | None, record: Path | None, signals: Signals) -> Ended:
+def _fit(
+    plan: Plan,
+    found: Found,
+    caps: Caps,
+    executor: Executor,
+    resume: str | None,
+    record: Path | None,
+    signals: Signals,
+) -> Ended:
     """Run the trainer, and return also a run that was interrupted or met an error."""
     from agentsym.cli.progress import Progress
     from agentsym.learning.run import Run
     from agentsym.store.store import Store
 
     with Store.open() as store, Progress(plan.settings.get("steps", 20)) as progress:
-        trainer = plan.trainer(found, caps, store, progress, record)
+        trainer = plan.trainer(found, caps, store, progress, record, executor)
         rows = trainer.sets.test or trainer.sets.val or trainer.sets.train
         try:
             return Ended(signals.run(trainer.afit(resume)), rows)

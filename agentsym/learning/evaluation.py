@@ -18,7 +18,8 @@ from agentsym.models.protocol import LanguageModel, Phase
 from agentsym.network.network import Network
 from agentsym.network.records import LossReport
 from agentsym.runtime.context import Context, Writes
-from agentsym.runtime.forward import run as run_example
+from agentsym.runtime.executors.local import LocalExecutor
+from agentsym.runtime.executors.protocol import Executor
 from agentsym.runtime.ordered import in_order
 
 Progress = Callable[[int, int], None]
@@ -36,6 +37,7 @@ class Evaluator:
         comments: who writes the text of a loss that the metric has scored.
         supervised: whether the teacher sees the labels.
         writes: stands in for what writes (see `Context`); None lets it happen.
+        executor: where rows are run, here by default; whoever asks for runs enters it.
     """
 
     def __init__(
@@ -49,16 +51,23 @@ class Evaluator:
         comments: Literal["teacher", "metric"] = "teacher",
         supervised: bool = True,
         writes: Writes | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self.student = student
         self.teacher = teacher
         self.metric = metric
         self.door = door
-        self.concurrency = concurrency
+        self.executor: Executor = executor or LocalExecutor()
+        self._concurrency = concurrency
         self.comments = comments
         self.supervised = supervised
         self.writes = writes
         self._clients: dict[str, LanguageModel] = {}
+
+    @property
+    def concurrency(self) -> int:
+        """How many examples are kept under way."""
+        return self.executor.width(self._concurrency)
 
     def models(self, network: Network) -> list[LanguageModel]:
         """Return the models that a network may ask: the student, and those that its nodes name or may be given.
@@ -122,7 +131,7 @@ class Evaluator:
         context = self._context(phase, rollout)
 
         async def run(row: Row) -> Evidence:
-            trajectory, error = await run_example(network, row.inputs, context, example_id=row.id)
+            trajectory, error = await self.executor.run(network, row.inputs, context, example_id=row.id)
             if isinstance(error, BudgetExceeded | Unavailable):
                 raise error  # every other row would meet it too
             verdict = Verdict(score=None)

@@ -26,6 +26,7 @@ from agentsym.models.cache import ResponseCache
 from agentsym.models.door import Door, Recorder
 from agentsym.models.protocol import LanguageModel
 from agentsym.runtime.context import Writes
+from agentsym.runtime.executors.protocol import Executor
 
 if TYPE_CHECKING:
     from agentsym.learning.training import Algorithm, Training
@@ -50,6 +51,7 @@ class Wanted:
     concurrency: int
     cache: bool
     recorder: Recorder | None
+    executor: Executor
     writes: Writes | None = None
     telemetry: Telemetry | bool | None = None
 
@@ -142,6 +144,7 @@ def make_parts(wanted: Wanted, sets: Sets, settings: Settings, budget: Budget) -
         comments="metric" if isinstance(optimizer, Recipe) else settings.comments,  # the blame is the comment
         supervised=settings.supervised,
         writes=wanted.writes,
+        executor=wanted.executor,
     )
     return Parts(
         door=door,

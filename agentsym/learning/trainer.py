@@ -38,6 +38,8 @@ from agentsym.models.relay import RelayModel
 from agentsym.network.canonical import content_hash
 from agentsym.network.network import Network
 from agentsym.runtime.context import Writes, student_model
+from agentsym.runtime.executors.choose import LOCAL, executor_named
+from agentsym.runtime.executors.protocol import Executor
 from agentsym.runtime.loop import run_sync
 from agentsym.store.store import Store, new_run_id
 
@@ -84,6 +86,7 @@ class Trainer(Generic[N]):
         recorder: is shown every answer, for a recording that can be replayed.
         writes: stands in for tools and function nodes that write, so that learning changes nothing in the world: called
             with name and arguments, it returns the result; None lets them write.
+        executor: where rows are run: `local`, `ray`, or an `Executor`; the run is the same wherever they are.
         store: where the run is written; the user's store by default.
         watch: called with (kind, data) whenever something happened.
         telemetry: makes OpenTelemetry spans; yes or no; None for what the environment and the process say.
@@ -116,6 +119,7 @@ class Trainer(Generic[N]):
         cache: bool = True,
         recorder: Recorder | None = None,
         writes: Writes | None = None,
+        executor: str | Executor = LOCAL,
         store: Store | None = None,
         watch: Watch | None = None,
         telemetry: Telemetry | bool | None = None,
@@ -141,6 +145,7 @@ class Trainer(Generic[N]):
             recorder=recorder,
             writes=writes,
             telemetry=telemetry,
+            executor=executor_named(executor),
         )
         make_parts(replace(wanted, cache=False), Sets(train=()), self.settings, Budget())  # names, before any row
         self.sets = open_sets(
@@ -185,7 +190,8 @@ class Trainer(Generic[N]):
         self._began = True
         store = self._store or Store.open()
         try:
-            return await self._run(*self._open(store, resume))
+            async with self.parts.evaluator.executor:
+                return await self._run(*self._open(store, resume))
         finally:
             if self._store is None:
                 store.close()

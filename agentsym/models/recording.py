@@ -223,7 +223,8 @@ class RecordedModel:
 
 def prompts_of(model: LanguageModel) -> Path | None:
     """Return the folder of the prompt files that a model must be asked with; None, for most, where ours will do."""
-    return model.prompts if isinstance(model, RecordedModel) else None
+    prompts: Path | None = getattr(model, "prompts", None)
+    return prompts
 
 
 def read_about(folder: Path) -> About:

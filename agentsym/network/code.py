@@ -108,6 +108,19 @@ def resolve(ref: CodeRef, folder: Path | None = None) -> Any:
     Raises:
         UsageError: when the module, file or name is not there.
     """
+    target, module = find(ref, folder)
+    found = source_hash(target, module)
+    if found != ref.sha256:
+        warnings.warn(
+            f"{ref.ref} has changed since the agent was saved: "
+            f"its source was {ref.sha256[:12]}, it is {found[:12]} now",
+            stacklevel=2,
+        )
+    return target
+
+
+def find(ref: CodeRef, folder: Path | None = None) -> tuple[Any, Any]:
+    """Find the object behind a reference and the module that it is in, whatever its source is now; raises as above."""
     place, _, name = ref.ref.rpartition(":")
     if place == "shipped":
         module = load_file(shipped_folder("tools") / f"{name}.py", "shipped")
@@ -123,14 +136,7 @@ def resolve(ref: CodeRef, folder: Path | None = None) -> Any:
         if not hasattr(target, part):
             raise UsageError(f"{ref.ref}: {place} has no {name!r}")
         target = getattr(target, part)
-    found = source_hash(target, module)
-    if found != ref.sha256:
-        warnings.warn(
-            f"{ref.ref} has changed since the agent was saved: "
-            f"its source was {ref.sha256[:12]}, it is {found[:12]} now",
-            stacklevel=2,
-        )
-    return target
+    return target, module
 
 
 def shipped_function(name: str) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from agentsym.errors import NetworkError, UsageError
 from agentsym.network.canonical import FrozenDict, short_id
-from agentsym.network.code import CodeRef, global_of, require_saveable, resolve
+from agentsym.network.code import CodeRef, find, global_of, require_saveable
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode, Tool, ToolNode
 from agentsym.network.remote import RemoteRef
@@ -113,7 +113,7 @@ def load(path: str | Path, cls: type[N] = Network) -> N:  # type: ignore[assignm
         raise NetworkError(f"{file} describes an agent that is not legal:", error.problems or [str(error)]) from error
     except (TypeError, ValueError) as error:
         raise NetworkError(f"{file} does not describe an agent: {error}") from error
-    for _, holder in _holders(network):
+    for _, holder in code_holders(network):
         place = holder.code_ref.ref.rpartition(":")[0] if holder.code_ref else ""
         holder._folder = folder / found_in.get(place, "")
     network._tuned_with = FrozenDict(tuned_with)
@@ -122,7 +122,7 @@ def load(path: str | Path, cls: type[N] = Network) -> N:  # type: ignore[assignm
 
 def check_saveable(network: Network) -> None:
     """Raise NetworkError where the agent refers to code that a saved agent could not find again."""
-    for where, holder in _holders(network):
+    for where, holder in code_holders(network):
         if holder.code_ref is not None:
             require_saveable(holder.code_ref, where)
 
@@ -130,7 +130,7 @@ def check_saveable(network: Network) -> None:
 def _written(network: Network, target: Path, tuned_with: dict[str, str]) -> dict[str, str]:
     """Return the agent's files: relative name → text."""
     folders: dict[str, str] = {}
-    for where, holder in _holders(network):
+    for where, holder in code_holders(network):
         if holder.code_ref is not None:
             require_saveable(holder.code_ref, where)
             folders.update(_found_in(holder, holder.code_ref, where, target))
@@ -156,19 +156,9 @@ def _found_in(holder: Tool | FunctionNode, code: CodeRef | RemoteRef, where: str
     """
     if isinstance(code, RemoteRef):
         return {}
-    place = code.ref.rpartition(":")[0]
-    live = holder._function if isinstance(holder, Tool) else holder._target
-    folder = holder._folder
-    if place.endswith(".py") and live is not None:
-        named = hasattr(live, "__qualname__")
-        module = sys.modules.get(getattr(live, "__module__", "")) if named else global_of(live)[0]
-        file = Path(getattr(module, "__file__", None) or place).resolve()
-        if PurePosixPath(file.as_posix()).parts[-len(Path(place).parts) :] == Path(place).parts:
-            folder = file.parents[len(Path(place).parts) - 1]
+    place, folder = code.ref.rpartition(":")[0], code_folder(holder)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            resolve(code, folder)
+        find(code, folder)
     except UsageError as error:
         raise NetworkError(
             f"{where}: its code could not be found again ({error}); give the function or object a global name "
@@ -181,7 +171,20 @@ def _found_in(holder: Tool | FunctionNode, code: CodeRef | RemoteRef, where: str
     return {} if relative == "." else {place: relative}
 
 
-def _holders(network: Network, prefix: str = "") -> Iterator[tuple[str, Tool | FunctionNode]]:
+def code_folder(holder: Tool | FunctionNode) -> Path | None:
+    """Return the folder that code in a `file.py` is relative to: that of the live code, else where it was loaded."""
+    place = holder.code_ref.ref.rpartition(":")[0] if holder.code_ref else ""
+    live = holder._function if isinstance(holder, Tool) else holder._target
+    if place.endswith(".py") and live is not None:
+        named = hasattr(live, "__qualname__")
+        module = sys.modules.get(getattr(live, "__module__", "")) if named else global_of(live)[0]
+        file = Path(getattr(module, "__file__", None) or place).resolve()
+        if PurePosixPath(file.as_posix()).parts[-len(Path(place).parts) :] == Path(place).parts:
+            return file.parents[len(Path(place).parts) - 1]
+    return holder._folder
+
+
+def code_holders(network: Network, prefix: str = "") -> Iterator[tuple[str, Tool | FunctionNode]]:
     """Yield everything that may refer to code of the user's, with its path."""
     for tool in network.tools:
         yield f"{prefix}{tool.name}", tool
@@ -192,7 +195,7 @@ def _holders(network: Network, prefix: str = "") -> Iterator[tuple[str, Tool | F
             case FunctionNode():
                 yield f"{prefix}{node.id}", node
             case AgentNode():
-                yield from _holders(node.agent, f"{prefix}{node.id}/")
+                yield from code_holders(node.agent, f"{prefix}{node.id}/")
             case _:
                 pass
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langgraph.errors import GraphRecursionError
@@ -25,6 +25,9 @@ from agentsym.runtime.ordered import in_order
 from agentsym.runtime.recorder import Recorder
 from agentsym.runtime.spans import agent_span, end_agent
 from agentsym.runtime.values import check_fields, plain
+
+if TYPE_CHECKING:
+    from agentsym.runtime.executors.protocol import Executor
 
 
 class Outcome(NamedTuple):
@@ -102,12 +105,9 @@ async def _run(
         status, error = "error", NodeError(f"agent {source.name!r}: {type(failed).__name__}: {failed}")
         error.__cause__ = failed
     steps = recorder.steps()
-    version = source.version
-    if trajectory_id is None:
-        trajectory_id = content_hash([version, example_id, given, context.phase, context.rollout])[:16]
     trajectory = Trajectory(
-        id=trajectory_id,
-        version=version,
+        id=trajectory_id or usual_id(source, given, context, example_id),
+        version=source.version,
         example_id=example_id,
         inputs=given,
         steps=steps,
@@ -127,6 +127,7 @@ async def forward_many(
     context: Context,
     *,
     concurrency: int = 8,
+    executor: Executor | None = None,
 ) -> AsyncGenerator[Trajectory, None]:
     """Run many examples, at most `concurrency` at once, and yield their trajectories in the order of the rows.
 
@@ -137,8 +138,10 @@ async def forward_many(
         rows: pairs (id, inputs), or objects with `id` and `inputs`.
         context: who answers.
         concurrency: the most examples that run at once.
+        executor: where they run; it must have been entered. None: here.
     """
-    async with aclosing(run_many(network, rows, context, concurrency=concurrency)) as outcomes:
+    runs = run_many(network, rows, context, concurrency=concurrency, executor=executor)
+    async with aclosing(runs) as outcomes:
         async for outcome in outcomes:
             yield outcome.trajectory
 
@@ -149,17 +152,24 @@ async def run_many(
     context: Context,
     *,
     concurrency: int = 8,
+    executor: Executor | None = None,
 ) -> AsyncGenerator[Outcome, None]:
     """Run many examples as `forward_many` does; the errors of failed ones come along."""
-    graph = compiled(network)
+    agent: Any = compiled(network) if executor is None else network
+    at_once = concurrency if executor is None else executor.width(concurrency)
 
     async def one(row: Any) -> Outcome:
         example_id, inputs = row if isinstance(row, tuple) else (row.id, row.inputs)
-        return await run(graph, inputs, context, example_id=example_id)
+        return await (run if executor is None else executor.run)(agent, inputs, context, example_id=example_id)
 
-    async with aclosing(in_order(one, rows, concurrency)) as outcomes:
+    async with aclosing(in_order(one, rows, at_once)) as outcomes:
         async for outcome in outcomes:
             yield outcome
+
+
+def usual_id(network: Network, given: Mapping[str, Any], context: Context, example_id: str) -> str:
+    """Return the id of a trajectory: the same whenever and wherever the row is run."""
+    return content_hash([network.version, example_id, given, context.phase, context.rollout])[:16]
 
 
 def accepted(network: Network, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from agentsym.errors import UsageError
 
 T = TypeVar("T")
-_THREADS = 64  # for sync code of users that waits: Python's own default is four more than there are cores
+THREADS = 64  # for sync code of users that waits: Python's own default is four more than there are cores
 
 
 class LoopThread:
@@ -65,7 +65,7 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _serve(self) -> None:
-        threads = ThreadPoolExecutor(_THREADS)
+        threads = ThreadPoolExecutor(THREADS)
         self._loop.set_default_executor(threads)
         try:
             self._loop.run_forever()
@@ -87,7 +87,7 @@ def _hand_over(task: asyncio.Task[T], done: Future[T]) -> None:
 
 async def with_threads(work: Coroutine[Any, Any, T]) -> T:
     """Do work in a loop that has threads enough for sync code of users; for the first task of a loop."""
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     return await work
 
 

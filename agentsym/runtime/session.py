@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
@@ -16,6 +16,8 @@ from agentsym.models.door import Door
 from agentsym.network.network import Network
 from agentsym.network.records import Trajectory
 from agentsym.runtime.context import Context, Student, student_model
+from agentsym.runtime.executors.choose import LOCAL, executor_named
+from agentsym.runtime.executors.protocol import Executor
 from agentsym.runtime.loop import LoopThread
 
 if TYPE_CHECKING:
@@ -37,9 +39,11 @@ class Session:
         tracing: let LangSmith trace the runs, where its environment variables ask for it; prompts leave the machine.
         telemetry: makes OpenTelemetry spans; yes or no; None for what the environment and the process say. A door of
             your own brings its own.
+        executor: where many rows are run: `local`, `ray`, or an `Executor`. It is entered by the first of them and left
+            when the session ends, so use the session in a `with` or close it.
 
     Raises:
-        UsageError: there are both a door and telemetry.
+        UsageError: there are both a door and telemetry, or the executor is not there.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Session:
         door: Door | None = None,
         tracing: bool = False,
         telemetry: Telemetry | bool | None = None,
+        executor: str | Executor = LOCAL,
     ) -> None:
         if door is not None and telemetry is not None:
             raise UsageError("a door has telemetry of its own: write Session(door=Door(telemetry=…))")
@@ -60,6 +65,9 @@ class Session:
         self._telemetry = telemetry
         self._contexts: WeakKeyDictionary[asyncio.AbstractEventLoop, Context] = WeakKeyDictionary()
         self._thread: LoopThread | None = None
+        self._executor = None if executor == LOCAL else executor_named(executor)
+        self._holds = AsyncExitStack()
+        self._holding = False
 
     def context(self) -> Context:
         """Return the context of the running loop: the student, a door, and the clients made so far."""
@@ -98,7 +106,9 @@ class Session:
 
         rows = ((str(number), item) for number, item in enumerate(inputs))
         outputs: list[Any] = []
-        async with aclosing(run_many(agent, rows, self.context(), concurrency=self.concurrency)) as outcomes:
+        executor = await self._entered()
+        runs = run_many(agent, rows, self.context(), concurrency=self.concurrency, executor=executor)
+        async with aclosing(runs) as outcomes:
             async for outcome in outcomes:
                 try:
                     outputs.append(output_of(outcome))
@@ -135,8 +145,10 @@ class Session:
         """Run many rows (pairs of id and inputs, or objects with both) and yield their trajectories in order."""
         from agentsym.runtime.forward import forward_many
 
-        async with aclosing(forward_many(agent, rows, self.context(), concurrency=self.concurrency)) as runs:
-            async for trajectory in runs:
+        executor = await self._entered()
+        runs = forward_many(agent, rows, self.context(), concurrency=self.concurrency, executor=executor)
+        async with aclosing(runs) as trajectories:
+            async for trajectory in trajectories:
                 yield trajectory
 
     def invoke(self, agent: Network, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,8 +176,9 @@ class Session:
         return self._drain(self.aforward_many(agent, rows))
 
     def close(self) -> None:
-        """End the session's thread and cancel what is still under way in it."""
+        """End the session's thread and cancel what is still under way in it, and leave the executor."""
         if self._thread is not None:
+            self._thread.run(self._leave())
             self._thread.close()
             self._thread = None
 
@@ -179,7 +192,20 @@ class Session:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._thread is None:
+            await self._leave()
         self.close()
+
+    async def _entered(self) -> Executor | None:
+        """Return the executor, which is held from now on; None for the running loop itself."""
+        if self._executor is not None and not self._holding:
+            await self._holds.enter_async_context(self._executor)
+            self._holding = True
+        return self._executor
+
+    async def _leave(self) -> None:
+        self._holding = False
+        await self._holds.aclose()
 
     def _loop(self) -> LoopThread:
         if self._thread is None:

@@ -10,6 +10,7 @@ from agentsym.cli.signals import _ignore
 from agentsym.cli.streaming import Enough, stream
 from agentsym.errors import BudgetExceeded, DataError, RunStopped
 from agentsym.learning.protocols import Row
+from agentsym.runtime.executors.local import LocalExecutor
 
 
 def rows(count: int, read: list[int] | None = None) -> Iterator[Row]:
@@ -34,7 +35,7 @@ def test_results_come_in_the_order_of_the_rows() -> None:
         return row.id * 2
 
     done: list[str] = []
-    assert stream(rows(5), work, lambda row, result: done.append(result), 3) is None
+    assert stream(rows(5), work, lambda row, result: done.append(result), LocalExecutor(), 3) is None
     assert done == ["00", "11", "22", "33", "44"]
 
 
@@ -50,7 +51,7 @@ def test_rows_are_read_as_they_are_needed_and_no_more_once_somebody_has_enough()
         if result == "3":
             raise Enough
 
-    assert stream(rows(1000, read), work, take, 2) is None
+    assert stream(rows(1000, read), work, take, LocalExecutor(), 2) is None
     assert done == ["0", "1", "2", "3"]
     assert len(read) < 50
 
@@ -63,7 +64,7 @@ def test_an_error_ends_the_stream_and_the_rows_done_are_kept() -> None:
 
     done: list[str] = []
     read: list[int] = []
-    ended = stream(rows(1000, read), work, lambda row, result: done.append(result), 2)
+    ended = stream(rows(1000, read), work, lambda row, result: done.append(result), LocalExecutor(), 2)
     assert isinstance(ended, BudgetExceeded)
     assert done == ["0", "1", "2", "3", "4"]
     assert len(read) < 50
@@ -78,7 +79,7 @@ def test_rows_before_one_that_cannot_be_read_are_done() -> None:
         raise DataError("line 4")
 
     done: list[str] = []
-    assert isinstance(stream(broken(), work, lambda row, result: done.append(result), 8), DataError)
+    assert isinstance(stream(broken(), work, lambda row, result: done.append(result), LocalExecutor(), 8), DataError)
     assert done == ["0", "1", "2"]
 
 
@@ -93,6 +94,6 @@ def test_a_signal_ends_the_stream_and_one_that_follows_at_once_changes_nothing(
         return row.id
 
     done: list[str] = []
-    ended = stream(rows(1000), work, lambda row, result: done.append(result), 1)
+    ended = stream(rows(1000), work, lambda row, result: done.append(result), LocalExecutor(), 1)
     assert isinstance(ended, RunStopped)
     assert done == ["0", "1", "2", "3"], "a row is done when its work is, whoever had not asked for it yet"

@@ -32,6 +32,7 @@ from agentsym.models.protocol import Reply, Request
 from agentsym.network.edits import AddItem, AddNode, Edit
 from agentsym.network.network import Network
 from agentsym.network.records import Gradient, LossReport, Step, Suggestion, Trajectory, Usage
+from agentsym.runtime.executors.local import LocalExecutor
 from agentsym.store.store import Store, new_run_id
 
 NODES = ("read", "sort")
@@ -245,7 +246,7 @@ def training(store: Store, student: Student, train: Sequence[Row] = (), **change
     sets = Sets(tuple(train), changes.pop("val", ()), (), changes.pop("must_pass", ()))
     settings = Settings.checked(lr=1.0, **changes)
     metric = Watched(load_metric("exact"), print)
-    wanted = Wanted(student, teacher, metric, "symbolic", gate, None, "", 32, False, None)
+    wanted = Wanted(student, teacher, metric, "symbolic", gate, None, "", 32, False, None, LocalExecutor())
     journal = Journal(store, new_run_id())
     journal.begin("tickets", {})
     parts = make_parts(wanted, sets, settings, Budget())
