@@ -78,7 +78,7 @@ def load_file(path: Path, ref: str) -> Any:
     """Import a Python file by its path under a private name; objects of it are referred to as `ref:name`."""
     name = "agentsym_file_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     known = sys.modules.get(name)
-    if known is not None and getattr(known, "__agentsym_source__", None) == path.read_bytes():
+    if known is not None and path.is_file() and getattr(known, "__agentsym_source__", None) == path.read_bytes():
         return known
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentsym.errors import AgentsymError, CannotAnswer, NodeError, Unreachable, UsageError
+from agentsym.errors import AgentsymError, CannotAnswer, KeyRefused, NodeError, UsageError
 from agentsym.models.budget import Budget
 from agentsym.models.door import Door
 from agentsym.models.doubles import Rule, ScriptedModel
@@ -213,7 +213,7 @@ async def test_a_node_whose_time_is_up_stops_its_call_at_the_driver() -> None:
     assert account(counted_there) == account(counted_here)
 
 
-@pytest.mark.parametrize("error", [Unreachable("nobody at x"), CannotAnswer("no prose"), RuntimeError("odd")])
+@pytest.mark.parametrize("error", [KeyRefused("not this key"), CannotAnswer("no prose"), RuntimeError("odd")])
 async def test_an_error_of_a_model_comes_back_as_it_would_here(error: Exception) -> None:
     rows = some(["apple"], 3)
     here, _ = await outcomes(chain(), rows, ScriptedModel([Rule(error)]))
