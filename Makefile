@@ -17,6 +17,7 @@ READY := $(VENV)/.stamp-venv
 CORE  := $(VENV)/.stamp-core
 DEV   := $(VENV)/.stamp-dev
 TORCH := $(VENV)/.stamp-torch
+RAY   := $(VENV)/.stamp-ray
 
 TORCH_VERSION := torch==2.13.0
 
@@ -29,7 +30,7 @@ install = $(BIN)/uv pip install -q --system-certs --python $(BIN)/python -c cons
 help:
 	@echo "make demo        train a shipped agent (no key, no GPU)"
 	@echo "make check       everything a change must pass: lint, then tests"
-	@echo "make check-slow  the slow tests; installs torch first"
+	@echo "make check-slow  the slow tests; installs torch and ray first"
 	@echo "make lint        ruff, mypy, import rules"
 	@echo "make test        pytest"
 	@echo "make lock        write constraints.txt anew, with the newest versions that pyproject.toml allows"
@@ -49,7 +50,7 @@ lint: $(DEV)
 test: $(DEV)
 	$(BIN)/pytest
 
-check-slow: $(DEV) $(TORCH)
+check-slow: $(DEV) $(TORCH) $(RAY)
 	$(BIN)/pytest -m slow --timeout 1800
 
 # Only what has been out for a week, so that a poisoned release is found by others first.
@@ -97,4 +98,9 @@ $(DEV): $(READY) pyproject.toml constraints.txt
 # By pip, so that a machine whose pip is set to a CPU build gets it: uv would take the CUDA one.
 $(TORCH): $(READY) constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt $(TORCH_VERSION)
+	@touch $@
+
+# No part of dev: 272 MB for a handful of tests.
+$(RAY): $(DEV)
+	$(call install,-e ".[ray]")
 	@touch $@

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import socket
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -25,6 +26,7 @@ from agentsym.runtime.forward import Outcome
 
 ADDRESS = "RAY_ADDRESS"
 _STORE_BYTES = 256 * 2**20  # of a cluster of our own: it only holds networks
+_ANSWERS_S = 10.0
 _CALLS = 16  # that an actor takes at once: one listens, one tells
 _OURS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -110,6 +112,8 @@ class RayExecutor:
 
     def _join(self) -> int:
         """Connect to a cluster, or start one, and return how many CPUs it has."""
+        if self._address:
+            _check_answers(self._address)
         with _environment({} if self._address else _OURS):
             ray = _ray()
             if not ray.is_initialized():
@@ -122,11 +126,8 @@ class RayExecutor:
                         logging_level="ERROR",
                     )
                 except Exception as error:
-                    where = f"at {self._address}" if self._address else "on this machine"
-                    raise UsageError(
-                        f"there is no Ray cluster {where} ({type(error).__name__}: {error}); name one with "
-                        "--ray-address HOST:PORT, or leave it out to have one started here"
-                    ) from error
+                    where = f"at {self._address} cannot be joined" if self._address else "cannot be started here"
+                    raise UsageError(f"a Ray cluster {where}: {type(error).__name__}: {error}") from error
                 self._started = True
             return int(ray.cluster_resources().get("CPU", 0))
 
@@ -173,6 +174,20 @@ async def _answer(reference: Awaitable[Any]) -> Any:
         return await reference
     except _ray().exceptions.RayError as error:
         raise WorkerLost(_brief(error)) from error
+
+
+def _check_answers(address: str) -> None:
+    """Find out whether anybody listens at HOST:PORT, since Ray tries for minutes before it says so."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit()):
+        return  # `auto`, or a form that Ray knows better
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWERS_S).close()
+    except OSError as error:
+        raise UsageError(
+            f"nobody answers for a Ray cluster at {address} ({error}); name one with --ray-address HOST:PORT or "
+            f"{ADDRESS}, or neither to have one started here"
+        ) from error
 
 
 def _brief(error: Exception) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections import Counter
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -27,8 +28,11 @@ from evals.openai_server.server import Server
 from tests.runtime.executors.compared import account, content
 from tests.runtime.executors.conftest import CPUS
 
-pytest.importorskip("ray", reason="Ray is not installed (make check-slow installs it)")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (make check-slow installs it)"),
+]
 
 
 def mails(number: int) -> list[tuple[str, dict[str, Any]]]:
@@ -144,7 +148,7 @@ def test_a_session_keeps_its_workers_from_one_batch_to_the_next(cluster: str) ->
     with Session("embedded", executor=executor) as session:
         first = session.batch(agent, rows)
         crew = executor._crew
-        assert [run.output for run in session.forward_many(agent, enumerate(rows))] == first
+        assert [run.output for run in session.forward_many(agent, mails(40))] == first
         assert executor._crew is crew is not None
     assert executor._crew is None
     with Session("embedded") as session:
@@ -155,6 +159,6 @@ async def test_more_workers_than_cpus_and_an_address_of_nothing_are_refused(clus
     with pytest.raises(UsageError, match=f"--workers 64: the cluster has {CPUS} CPUs"):
         async with RayExecutor(cluster, 64):
             pass
-    with pytest.raises(UsageError, match="there is no Ray cluster at 127.0.0.1:9"):
+    with pytest.raises(UsageError, match=r"nobody answers for a Ray cluster at 127\.0\.0\.1:9 .*--ray-address"):
         async with RayExecutor("127.0.0.1:9", 1):
             pass
