@@ -47,6 +47,7 @@ PAGES = (
     "docs/dashboard.md",
     "docs/evolution.md",
     "docs/other_frameworks.md",
+    "docs/scale.md",
     "docs/serving.md",
     "CHANGELOG.md",
 )

@@ -1,0 +1,1 @@
+"""What running rows on a Ray cluster costs on one machine."""
