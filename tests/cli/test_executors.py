@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, Result
 from tests.cli.test_resume import SLOW, interrupted_after
 
 
@@ -35,6 +35,18 @@ def processes_of_ray() -> set[int]:
         except OSError:
             continue
     return found
+
+
+@pytest.fixture
+def patient(start: Callable[..., subprocess.Popen[str]]) -> Call:
+    """Execute the installed command to its end; a cluster takes a minute to start on a busy machine."""
+
+    def patient(*args: str) -> Result:
+        process = start(*args)
+        out, err = process.communicate(timeout=600)
+        return Result(process.returncode, out, err)
+
+    return patient
 
 
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,9 +81,9 @@ def test_one_input_is_run_here(call: Call) -> None:
 
 @on_ray
 @pytest.mark.parametrize("command", ["run", "eval"])
-def test_rows_come_out_as_they_do_here_and_the_cluster_is_gone(command: str, execute: Call) -> None:
+def test_rows_come_out_as_they_do_here_and_the_cluster_is_gone(command: str, patient: Call) -> None:
     before = processes_of_ray()
-    here, there = execute(command, *DATA, "--json"), execute(command, *DATA, "--json", *ON_RAY)
+    here, there = patient(command, *DATA, "--json"), patient(command, *DATA, "--json", *ON_RAY)
     assert there.code == here.code == 0, there.err
     assert timeless(there.json) == timeless(here.json)
     assert there.err.count("\n") <= here.err.count("\n")  # nothing of Ray's own talk
@@ -84,12 +96,12 @@ def timeless(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @on_ray
-def test_a_journal_reads_as_it_does_here(execute: Call) -> None:
+def test_a_journal_reads_as_it_does_here(patient: Call) -> None:
     journals = []
     for flags in ((), ON_RAY):
-        done = execute("optimize", "support_triage", "--steps", "2", "--no-memory", *flags)
+        done = patient("optimize", "support_triage", "--steps", "2", "--no-memory", *flags)
         assert done.code == 0, done.err
-        journals.append(execute("runs", "show", "last", "--journal", "--comparable").out)
+        journals.append(patient("runs", "show", "last", "--journal", "--comparable").out)
     assert journals[0] == journals[1] and len(journals[0]) > 10_000
 
 
