@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any
 
 from agentsym.errors import AgentsymError, NodeError, UsageError
-from agentsym.models.protocol import Request
+from agentsym.models.protocol import Reply, Request
 from agentsym.network.network import Network
 from agentsym.network.records import Trajectory, Usage
 from agentsym.runtime.context import Context
@@ -33,10 +33,12 @@ from agentsym.runtime.executors.messages import (
     ToDriver,
     ToWorker,
     Withdrawn,
+    Written,
 )
 from agentsym.runtime.executors.rows import Row
 from agentsym.runtime.executors.travel import parcel_of
 from agentsym.runtime.forward import Outcome, accepted, run, usual_id
+from agentsym.runtime.spans import agent_span, end_agent
 
 ROOM = 32  # rows that a worker has at once
 DEATHS = 3  # of workers, until the row that they had in common is given up
@@ -119,7 +121,7 @@ class Crew:
             link.kill()
 
     async def run(self, network: Network, inputs: Mapping[str, Any], context: Context, *, example_id: str) -> Outcome:
-        """Run one row on a worker.
+        """Run one row on a worker, inside of a span where there is telemetry.
 
         Raises:
             UsageError: no worker could find the user's code.
@@ -131,6 +133,14 @@ class Crew:
             given = accepted(network, inputs)
         except UsageError:
             return await run(network, inputs, context, example_id=example_id)  # is refused here as it would be there
+        if context.telemetry is None:
+            return await self._run(network, given, context, example_id)
+        with agent_span(context.telemetry, network, given) as span:
+            outcome = await self._run(network, given, context, example_id)
+            end_agent(context.telemetry, span, *outcome)
+            return outcome
+
+    async def _run(self, network: Network, given: dict[str, Any], context: Context, example_id: str) -> Outcome:
         budget = context.door.budget
         caps = (budget.max_calls, budget.max_tokens, budget.max_usd, budget.max_seconds)
         job = Job(
@@ -142,6 +152,7 @@ class Crew:
             rollout=context.rollout,
             record=context.record,
             tracing=context.tracing,
+            stands_in=context.writes is not None,
             faces=self._faces(network, context),
             caps=None if caps == (None,) * len(caps) else caps,
         )
@@ -228,6 +239,9 @@ class Crew:
             case Lease():
                 task = row.lease(message.number, message.lease, Usage.model_validate(message.estimate))
                 task.add_done_callback(partial(_answer, member, message.job, message.number))
+            case Written():
+                task = row.write(message.number, message.name, message.arguments)
+                task.add_done_callback(partial(_answer, member, message.job, message.number))
             case Withdrawn():
                 row.withdraw(message.number)
             case Settled():
@@ -286,10 +300,10 @@ class Crew:
         for row in reversed(member.rows.values()):
             row.deaths += 1
             row.rewind()
-            if row.deaths < DEATHS:
+            if not row.writes and row.deaths < DEATHS:
                 self._waiting.appendleft(row)
             elif not row.outcome.done():
-                row.outcome.set_result(_deadly(row, why))
+                row.outcome.set_result(_lost(row, why))
         member.rows.clear()
         self._start()
         self._soon()
@@ -332,22 +346,30 @@ def _answer(member: Member, job: int, number: int, task: asyncio.Task[Any]) -> N
         failure = failure_of(error if isinstance(error, Exception) else NodeError(repr(error)))
     if job in member.rows:
         reply = task.result() if failure is None else None
-        member.send(Answered(job, number, None if reply is None else reply.model_dump(), failure))
+        member.send(Answered(job, number, reply.model_dump() if isinstance(reply, Reply) else reply, failure))
 
 
-def _deadly(row: Row, why: str) -> Outcome:
-    """Return the outcome of a row that no worker has survived."""
+def _lost(row: Row, why: str) -> Outcome:
+    """Return the outcome of a row that no worker has survived, or that must not be run twice."""
     network, job = row.network, row.job
-    error = NodeError(
-        f"agent {network.name!r}: row {job.example_id!r} has ended {row.deaths} workers, the last of which had nothing "
-        f"else to do ({why}); run it alone with --executor local to see where"
-    )
+    where = f"agent {network.name!r}: row {job.example_id!r}"
+    if row.writes:
+        said = (
+            f"{where}: its worker has died ({why}). Whether {', '.join(row.writes)} had been called nobody knows, and "
+            "since that changes the world the row is not run again"
+        )
+    else:
+        said = (
+            f"{where} has ended {row.deaths} workers, the last of which had nothing else to do ({why}); run it alone "
+            "with --executor local to see where"
+        )
+    error = NodeError(said)
     trajectory = Trajectory(
         id=usual_id(network, job.inputs, row.context, job.example_id),
         version=network.version,
         example_id=job.example_id,
         inputs=job.inputs,
         status="error",
-        error=str(error),
+        error=said,
     )
     return Outcome(trajectory, error)

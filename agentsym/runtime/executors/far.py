@@ -6,9 +6,10 @@ every other request goes to the driver's door, where cache, caps, account and al
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from agentsym.errors import ModelError
 from agentsym.models.budget import Budget
@@ -19,7 +20,7 @@ from agentsym.models.protocol import LanguageModel, Phase, Reply, Request
 from agentsym.network.records import Usage
 from agentsym.runtime.context import Context
 from agentsym.runtime.executors.failures import error_of
-from agentsym.runtime.executors.messages import Asked, Face, Job, Lease, Settled
+from agentsym.runtime.executors.messages import Asked, Face, Job, Lease, Settled, Written
 
 if TYPE_CHECKING:
     from agentsym.runtime.executors.worker import Worker
@@ -44,12 +45,16 @@ class FarDoor:
 
     Attributes:
         ledger: what the calls of the worker's own models have used; the others stand in the driver's.
+        telemetry: none; the driver makes the spans of rows and of the calls that it makes for them.
     """
+
+    telemetry = None
 
     def __init__(self, worker: Worker, job: Job) -> None:
         self._worker = worker
         self._job = job
-        self._own = Door(budget=Budget() if job.caps is None else _LeasedBudget(worker, job))
+        budget = Budget() if job.caps is None else _LeasedBudget(worker, job)
+        self._own = Door(budget=budget, telemetry=False)
         self.ledger: Ledger = self._own.ledger
 
     async def complete(
@@ -61,6 +66,10 @@ class FarDoor:
         asked = Asked(self._job.id, 0, model.key, request.model_dump(), phase, node)
         answered = await self._worker.ask(asked)
         return Reply.model_validate(answered.reply)
+
+    async def write(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Return what stands in for the result of code that writes; raises what the driver's stand-in raises."""
+        return (await self._worker.ask(Written(self._job.id, 0, name, dict(arguments)))).reply
 
     def model(self, key: str) -> LanguageModel:
         """Return the student (under "") or the model that a node names.

@@ -30,7 +30,8 @@ class Face(NamedTuple):
 class Job(NamedTuple):
     """A row to run: the version, its inputs, and what its context is.
 
-    `faces` has the student under "" and the models that nodes name under their names; `caps` is None without caps.
+    `stands_in` says that the driver has something that stands in for code that writes. `faces` has the student under ""
+    and the models that nodes name under their names; `caps` is None without caps.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Job(NamedTuple):
     rollout: int
     record: bool
     tracing: bool
+    stands_in: bool
     faces: dict[str, Face]
     caps: Caps | None
 
@@ -52,11 +54,11 @@ class Drop(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The answer to a question of a job: a reply, leave to go on (neither), or an error."""
+    """The answer to a question of a job: a reply, leave to go on (None), what stands in for a result, or an error."""
 
     job: int
     number: int
-    reply: dict[str, Any] | None = None
+    reply: Any = None
     failure: Failure | None = None
 
 
@@ -90,6 +92,15 @@ class Lease(NamedTuple):
     estimate: dict[str, Any]
 
 
+class Written(NamedTuple):
+    """Code that writes and is not to be called: what the driver's stand-in makes of its arguments is its result."""
+
+    job: int
+    number: int
+    name: str
+    arguments: dict[str, Any]
+
+
 class Withdrawn(NamedTuple):
     """A question whose answer the job waits for no more, because a node's time was up."""
 
@@ -106,4 +117,4 @@ class Settled(NamedTuple):
 
 
 ToWorker = Job | Drop | Answered
-ToDriver = Done | Asked | Lease | Withdrawn | Settled
+ToDriver = Done | Asked | Lease | Written | Withdrawn | Settled

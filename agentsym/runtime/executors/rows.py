@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentsym.models.protocol import Reply
 from agentsym.network.network import Network
 from agentsym.network.records import Usage
 from agentsym.runtime.context import Context
 from agentsym.runtime.executors.messages import Job
+from agentsym.runtime.executors.travel import writers
+from agentsym.runtime.values import plain
 
 if TYPE_CHECKING:
     from agentsym.runtime.forward import Outcome
+
+T = TypeVar("T")
 
 
 class Row:
@@ -31,6 +36,7 @@ class Row:
         context: who answers, and at whose expense.
         outcome: is set when the row is done.
         deaths: how many workers have died with it.
+        writes: the places of its code that may have changed the world, so that it cannot be run again.
     """
 
     def __init__(self, network: Network, parcel: Any, job: Job, context: Context) -> None:
@@ -40,6 +46,8 @@ class Row:
         self.context = context
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.deaths = 0
+        self.writes = [] if job.stands_in else writers(network)
+        self._around = copy_context()  # for whoever looks at calls: they belong to the caller, not to a worker
         self._calls: defaultdict[str, list[asyncio.Task[Reply]]] = defaultdict(list)
         self._repeated: Counter[str] = Counter()
         self._asked: dict[int, asyncio.Task[Any]] = {}
@@ -53,9 +61,9 @@ class Row:
         calls, place = self._calls[key], self._repeated[key]
         self._repeated[key] += 1
         if place == len(calls):
-            calls.append(asyncio.create_task(make()))
+            calls.append(self._begin(make()))
         elif calls[place].cancelled():
-            calls[place] = asyncio.create_task(make())
+            calls[place] = self._begin(make())
         self._asked[number] = calls[place]
         return calls[place]
 
@@ -65,9 +73,16 @@ class Row:
         async def reserve() -> None:
             self._leases[lease] = await self.context.door.budget.reserve(estimate)
 
-        task = asyncio.create_task(reserve())
-        self._asked[number] = task
-        return task
+        return self._answer(number, reserve())
+
+    def write(self, number: int, name: str, arguments: dict[str, Any]) -> asyncio.Task[Any]:
+        """Have done what stands in for code that writes."""
+
+        async def stand_in() -> Any:
+            assert self.context.writes is not None
+            return plain(await self.context.writes(name, arguments), f"what stands in for {name!r}")
+
+        return self._answer(number, stand_in())
 
     def settle(self, lease: int, used: Usage) -> None:
         """Settle what was reserved."""
@@ -89,6 +104,13 @@ class Row:
         self._repeated.clear()
         for lease in list(self._leases):
             self.settle(lease, Usage())
+
+    def _answer(self, number: int, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = self._asked[number] = self._begin(work)
+        return task
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        return asyncio.create_task(work, context=self._around.copy())
 
     async def end(self) -> None:
         """Stop what is still under way for the row, and wait until it has stopped."""

@@ -54,7 +54,7 @@ def opened(parcel: Parcel) -> Network:
     if network.version != parcel.version:
         raise UsageError(f"{here}: agent {network.name!r} has another version there; install the same agentsym on it")
     for where, holder in code_holders(network):
-        if (ref := holder.code_ref) is not None:
+        if isinstance(ref := holder.code_ref, CodeRef):
             code = known[where]
             holder._folder = Path(code.folder)
             try:
@@ -72,10 +72,16 @@ def opened(parcel: Parcel) -> Network:
     return network
 
 
+def writers(network: Network) -> list[str]:
+    """Return the places of a network whose code changes the world outside."""
+    tools = [(where, holder.effect) for where, holder in code_holders(network)]
+    return [where for where, effect in tools if effect == "write"]
+
+
 def _code(network: Network) -> Iterator[Code]:
     for where, holder in code_holders(network):
-        if (ref := holder.code_ref) is None:
-            continue
+        if not isinstance(ref := holder.code_ref, CodeRef):
+            continue  # learned, or a tool of a server, which is asked from wherever it is needed
         if not ref.can_be_saved:
             raise UsageError(
                 f"{where}: {ref.ref} exists in this process only, so no worker can run it; move it to the top level of "

@@ -20,7 +20,18 @@ from agentsym.models.resolve import resolve
 from agentsym.network.network import Network
 from agentsym.runtime.executors.failures import error_of, failure_of
 from agentsym.runtime.executors.far import FarContext, FarDoor
-from agentsym.runtime.executors.messages import Answered, Asked, Done, Drop, Job, Lease, ToDriver, ToWorker, Withdrawn
+from agentsym.runtime.executors.messages import (
+    Answered,
+    Asked,
+    Done,
+    Drop,
+    Job,
+    Lease,
+    ToDriver,
+    ToWorker,
+    Withdrawn,
+    Written,
+)
 from agentsym.runtime.executors.travel import Parcel, opened
 from agentsym.runtime.forward import run
 from agentsym.runtime.loop import THREADS
@@ -94,7 +105,7 @@ class Worker:
         if not isinstance(message, Done) or len(self._outbox) >= CHUNK or not self._jobs:
             self._pressing.set()
 
-    async def ask(self, question: Asked | Lease) -> Answered:
+    async def ask(self, question: Asked | Lease | Written) -> Answered:
         """Put a question to the driver and wait for its answer.
 
         Raises:
@@ -134,6 +145,7 @@ class Worker:
                 rollout=job.rollout,
                 record=job.record,
                 tracing=job.tracing,
+                writes=door.write if job.stands_in else None,
             )
             trajectory, error = await run(network, job.inputs, context, example_id=job.example_id)
             failure = None if error is None else failure_of(error)

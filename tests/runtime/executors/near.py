@@ -112,6 +112,19 @@ async def doubled(x: str) -> str:
     return x + x
 
 
+async def posted(x: str) -> str:
+    """Change the world; end the worker, or take time for it, where the input says so."""
+    if x == "deadly":
+        AT_WORK.get().die()
+        await asyncio.sleep(60)
+    return f"posted {x}"
+
+
+def posts() -> Network:
+    """A function that writes."""
+    return Network("posts", [FunctionNode("post", posted, output={"y": str}, effect="write")])
+
+
 def asks_twice() -> Network:
     """One prompt, the user's own code, and a second prompt on what both have written."""
     nodes = [

@@ -27,7 +27,7 @@ from agentsym.runtime.executors.links import WorkerLost
 from agentsym.runtime.executors.messages import Asked, Lease
 from agentsym.runtime.forward import Outcome, run_many
 from tests.runtime.executors.compared import account, content
-from tests.runtime.executors.near import NearExecutor, asks_twice
+from tests.runtime.executors.near import NearExecutor, asks_twice, posts
 from tests.runtime.samples import Echo, chain, prompt
 
 
@@ -240,6 +240,29 @@ async def test_inputs_that_do_not_fit_fail_as_here() -> None:
         there, _ = await outcomes(chain(), rows, Echo(), executor)
     assert list(map(content, there)) == list(map(content, here))
     assert [run.trajectory.status for run in there] == ["error", "error", "ok"]
+
+
+async def test_what_stands_in_for_code_that_writes_is_asked_at_the_driver() -> None:
+    async def instead(name: str, arguments: Any) -> str:
+        if arguments["x"] == "b":
+            raise ValueError("no b")
+        return f"{name} would get {arguments['x']}"
+
+    rows = [("1", {"x": "a"}), ("2", {"x": "b"}), ("3", {"x": "deadly"})]
+    here, _ = await outcomes(posts(), rows, Echo(), writes=instead)
+    async with NearExecutor() as executor:
+        there, _ = await outcomes(posts(), rows, Echo(), executor, writes=instead)
+    assert list(map(content, there)) == list(map(content, here))
+    assert [run.trajectory.output.get("y") for run in there] == ["post would get a", None, "post would get deadly"]
+
+
+async def test_a_row_that_may_have_written_is_not_run_again() -> None:
+    rows = [(str(at), {"x": "deadly" if at == 3 else "a"}) for at in range(6)]
+    async with NearExecutor(workers=1) as executor:
+        found, _ = await outcomes(posts(), rows, Echo(), executor)
+        assert len(executor.links.links) == 2
+    assert "its worker has died (it died in a test). Whether post had been called nobody knows" in str(found[3].error)
+    assert {run.trajectory.status for run in found} <= {"ok", "error"}
 
 
 async def test_code_that_no_other_process_could_find_is_refused_by_its_reference() -> None:
