@@ -16,8 +16,9 @@ from agentsym.errors import UsageError
 from agentsym.learning.report.wording import number
 
 if TYPE_CHECKING:
+    from agentsym.deploy.decisions import Decisions
     from agentsym.deploy.evolution.evolution import Evolution, Turn
-    from agentsym.store.live.releases import Deployment, Releases
+    from agentsym.store.live.releases import Deployment
     from agentsym.store.store import Store
 
 app = typer.Typer(help="Let a deployed agent learn from its traces.", rich_markup_mode=None)
@@ -153,15 +154,7 @@ def promote(
     as_json: options.Json = False,
 ) -> None:
     """Let a candidate go live that waits for a person, is a canary, or was compared."""
-
-    def done(releases: Releases, deployment: Deployment) -> None:
-        release = releases.release(deployment.name, version)
-        if share is not None:
-            releases.move(release, "canary", actor=_me(), reason=reason, share=share)
-        else:
-            releases.promote(release, expected=deployment.live, actor=_me(), reason=reason)
-
-    _change(store, name, done, as_json)
+    _change(store, name, lambda on, live: on.promote(version, expected=live, reason=reason, share=share), as_json)
 
 
 @app.command("reject")
@@ -173,11 +166,7 @@ def reject(
     as_json: options.Json = False,
 ) -> None:
     """Refuse a candidate; it cannot come again."""
-
-    def done(releases: Releases, deployment: Deployment) -> None:
-        releases.move(releases.release(deployment.name, version), "rejected", actor=_me(), reason=reason)
-
-    _change(store, name, done, as_json)
+    _change(store, name, lambda on, _: on.reject(version, reason=reason), as_json)
 
 
 @app.command("rollback")
@@ -191,15 +180,7 @@ def rollback(
     as_json: options.Json = False,
 ) -> None:
     """Go back to an earlier version; the live one can never come again."""
-
-    def done(releases: Releases, deployment: Deployment) -> None:
-        live = releases.release(deployment.name, deployment.live)
-        target = to or live.details.get("from") or live.parent
-        if target is None:
-            raise UsageError(f"{live.version[:12]} is the first version; --to says where to go back to")
-        releases.roll_back(deployment.name, expected=live.version, to=target, actor=_me(), reason=reason)
-
-    _change(store, name, done, as_json)
+    _change(store, name, lambda on, live: on.roll_back(to, expected=live, reason=reason), as_json)
 
 
 @app.command("freeze")
@@ -210,7 +191,7 @@ def freeze(
     as_json: options.Json = False,
 ) -> None:
     """Stop learning at once; serving goes on."""
-    _change(store, name, lambda releases, it: releases.freeze(it.name, True, actor=_me(), reason=reason), as_json)
+    _change(store, name, lambda on, _: on.freeze(True, reason=reason), as_json)
 
 
 @app.command("unfreeze")
@@ -221,7 +202,7 @@ def unfreeze(
     as_json: options.Json = False,
 ) -> None:
     """Let learning go on."""
-    _change(store, name, lambda releases, it: releases.freeze(it.name, False, actor=_me(), reason=reason), as_json)
+    _change(store, name, lambda on, _: on.freeze(False, reason=reason), as_json)
 
 
 @app.command("verify")
@@ -279,13 +260,13 @@ def explain(
         screen().print(found.text())
 
 
-def _change(
-    store: str | None, name: str | None, change: Callable[[Releases, Deployment], object], as_json: bool
-) -> None:
-    """Do what a person has decided, and say how things stand then."""
+def _change(store: str | None, name: str | None, change: Callable[[Decisions, str], object], as_json: bool) -> None:
+    """Do what a person has decided about the version that is live, and say how things stand then."""
+    from agentsym.deploy.decisions import Decisions
+
     with _open(store) as opened:
         deployment = _deployment(opened, name)
-        change(opened.releases, deployment)
+        change(Decisions(opened, deployment.name, _me()), deployment.live)
         after = _deployment(opened, deployment.name)
     if as_json:
         emit(after.model_dump())

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
-from agentsym.deploy.dashboard.actions import Actions, StoreActions
 from agentsym.deploy.dashboard.entrance import Attempts, same_key, same_site
 from agentsym.deploy.dashboard.pages import audit, candidates, login, overview, runs, tokens, traces
 from agentsym.deploy.dashboard.rendering import files, render
@@ -68,20 +67,19 @@ DONE = {
 log = logging.getLogger(__name__)
 
 
-def dashboard(store: Store, deployment: str, *, feedback: GiveFeedback, actions: Actions | None = None) -> Starlette:
+def dashboard(store: Store, deployment: str, *, feedback: GiveFeedback) -> Starlette:
     """Return the dashboard of a deployment, to be mounted at any path.
 
     Args:
         store: where the deployment, its traces and the tokens are.
         deployment: its name.
         feedback: records what people say of a trace (`Service.feedback`).
-        actions: what decisions do; by default they take effect in the store at once.
     """
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.routing import Route
 
-    door = _Door(Desk(store, deployment, actions or StoreActions(store, deployment), feedback))
+    door = _Door(Desk(store, deployment, feedback))
     routes = [
         Route("/static/{name}", _static),
         Route("/login", door.login_form, methods=["GET"]),

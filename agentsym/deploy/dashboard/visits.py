@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode
 
-from agentsym.deploy.dashboard.actions import Actions
+from agentsym.deploy.decisions import Decisions
 from agentsym.errors import UsageError
 from agentsym.store.live.sessions import Session
 from agentsym.store.live.traces import Feedback, Kind
@@ -35,7 +35,6 @@ class Desk(NamedTuple):
 
     store: Store
     deployment: str
-    actions: Actions
     feedback: GiveFeedback
 
 
@@ -55,6 +54,11 @@ class Visit(NamedTuple):
     path: Mapping[str, str]
     query: Mapping[str, str]
     form: Mapping[str, str]
+
+    @property
+    def decisions(self) -> Decisions:
+        """What whoever asks may decide."""
+        return Decisions(self.desk.store, self.desk.deployment, self.actor)
 
     @property
     def actor(self) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from agentsym.deploy.decisions import withdraw
 from agentsym.deploy.evolution.allowed import check_frozen, narrowed, violations, widened
 from agentsym.deploy.evolution.examples import judgement, score_of
 from agentsym.deploy.evolution.judging import Judging, require_another
@@ -149,7 +150,7 @@ class Evolution:
         self.store.releases.roll_back(
             self.name, expected=live.version, to=before.version, actor=ACTOR, reason=str(alarm), details=details
         )
-        self._withdraw(live, str(alarm))
+        withdraw(self.store, live, str(alarm))
         return Turn(what="rolled_back", version=live.version, reason=str(alarm))
 
     async def looks(self, version: Release, before: Release) -> list[Look]:
@@ -303,14 +304,8 @@ class Evolution:
 
     def _rejected(self, candidate: Release, reason: str, details: Mapping[str, Any] | None = None) -> Turn:
         self._move(candidate, "rejected", reason, details)
-        self._withdraw(candidate, reason)
+        withdraw(self.store, candidate, reason)
         return Turn(what="rejected", version=candidate.version, reason=reason)
-
-    def _withdraw(self, release: Release, reason: str) -> None:
-        """Tell later runs that what this one learned did not hold."""
-        run = release.details.get("run")
-        if isinstance(run, str) and self.store.last_event(run, kind="withdrawn") is None:
-            self.store.append(run, "withdrawn", {"version": release.version, "reason": reason})
 
     def _move(
         self,

@@ -47,14 +47,14 @@ def approve(visit: Visit) -> Redirect:
     """Let a candidate go live."""
     version, expected = visit.path["version"], visit.form.get("expected", "")
     reason = visit.form.get("reason", "").strip() or "approved"
-    visit.desk.actions.approve(version, expected=expected, actor=visit.actor, reason=reason)
+    visit.decisions.promote(version, expected=expected, reason=reason)
     return Redirect(link("candidates", version, done="approved"))
 
 
 def reject(visit: Visit) -> Redirect:
     """Refuse a candidate."""
     version = visit.path["version"]
-    visit.desk.actions.reject(version, actor=visit.actor, reason=visit.reason())
+    visit.decisions.reject(version, reason=visit.reason())
     return Redirect(link("candidates", version, done="rejected"))
 
 

@@ -49,7 +49,7 @@ def show(visit: Visit) -> Page:
 def freeze(visit: Visit) -> Redirect:
     """Stop learning, or let it go on."""
     frozen = visit.form.get("frozen") == "yes"
-    visit.desk.actions.freeze(frozen, actor=visit.actor, reason=visit.form.get("reason", "").strip())
+    visit.decisions.freeze(frozen, reason=visit.form.get("reason", "").strip())
     return Redirect(f"?done={'frozen' if frozen else 'unfrozen'}")
 
 
@@ -57,7 +57,7 @@ def roll_back(visit: Visit) -> Redirect:
     """Go back to a version that was live before."""
     reason = visit.reason()
     to, expected = visit.form.get("to", ""), visit.form.get("expected", "")
-    visit.desk.actions.roll_back(to, expected=expected, actor=visit.actor, reason=reason)
+    visit.decisions.roll_back(to, expected=expected, reason=reason)
     return Redirect("?done=rolled_back")
 
 
