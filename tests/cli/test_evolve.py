@@ -137,7 +137,7 @@ def test_a_person_promotes_and_goes_back(call: Call, store: Store, candidate: Re
     back = call("evolve", "rollback", "--to", deployed.version[:8], "--json")
     assert back.json["live"] == deployed.version
     again = call("evolve", "promote", candidate.version)
-    assert again.code == 2 and "is rolled_back; it cannot become live" in again.err
+    assert again.code == 1 and "cannot go live, it is rolled_back" in again.err
 
 
 def test_a_canary_is_started_and_promoted_by_hand(call: Call, store: Store, candidate: Release) -> None:
@@ -152,7 +152,7 @@ def test_a_person_rejects(call: Call, store: Store, candidate: Release) -> None:
     assert call("evolve", "reject", candidate.version, "--reason", "rude", "--json").code == 0
     assert store.releases.release("things", candidate.version).reason == "rude"
     again = call("evolve", "reject", candidate.version)
-    assert again.code == 2 and "is rejected; it cannot become rejected" in again.err
+    assert again.code == 1 and "is no open candidate, it is rejected" in again.err
 
 
 def test_freezing_is_written_down(call: Call, store: Store, deployed: Network) -> None:
