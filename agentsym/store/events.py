@@ -88,14 +88,6 @@ def as_stored(value: Any) -> Any:
     return json.loads(as_json(value))
 
 
-def in_utf8(text: str | None) -> str | None:
-    """Return a text as a column can hold it: a lone surrogate is written as its escape.
-
-    What must come back as it was is kept as JSON, which has an escape of its own.
-    """
-    return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
-
-
 def pack_trajectory(data: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     """Replace the content of every message of `data["trajectory"]` by its hash, under the key `text`."""
     trajectory = data["trajectory"]

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Table, bindparam, insert
 
 from agentsym.errors import StoreError
-from agentsym.store.events import Event, in_utf8
+from agentsym.store.events import Event
 from agentsym.store.inserting import insert_new
 from agentsym.store.schema import DERIVED, runs, steps, trajectories, versions
 
@@ -81,18 +81,18 @@ def add_trajectory(event: Event) -> Iterator[Change]:
             **key,
             "id": trajectory["id"],
             "version": trajectory["version"],
-            "example_id": in_utf8(trajectory.get("example_id", "")),
+            "example_id": trajectory.get("example_id", ""),
             "phase": event.data.get("phase"),
             "step": event.data.get("step"),
             "score": event.data.get("score"),
             "status": trajectory.get("status", "ok"),
-            "error": in_utf8(trajectory.get("error")),
+            "error": trajectory.get("error"),
             **_costs(trajectory),
         },
     )
     for step in trajectory.get("steps", ()):
-        row = {"error": in_utf8(step.get("error")), "visit": step.get("visit", 0), **_costs(step)}
-        yield Change("insert", steps, {**key, **{name: step.get(name) for name in ("index", "node", "route")}, **row})
+        row = {name: step.get(name) for name in ("index", "node", "route", "error")}
+        yield Change("insert", steps, {**key, **row, "visit": step.get("visit", 0), **_costs(step)})
 
 
 PROJECTIONS: Mapping[str, Projection] = {

@@ -16,7 +16,7 @@ from agentsym.errors import StoreError
 from agentsym.network.canonical import Frozen
 from agentsym.network.records import Trajectory
 from agentsym.store.database import explained
-from agentsym.store.events import Event, hashes_of, in_utf8, unpack_trajectory
+from agentsym.store.events import Event, hashes_of, unpack_trajectory
 from agentsym.store.place import Place
 from agentsym.store.schema import events, runs, texts, trajectories, versions
 
@@ -175,7 +175,7 @@ class Reader:
         for name, value in where.items():
             if name not in trajectories.c:
                 raise StoreError(f"trajectories have no column {name!r}; they have {', '.join(trajectories.c.keys())}")
-            query = query.where(trajectories.c[name] == (in_utf8(value) if isinstance(value, str) else value))
+            query = query.where(trajectories.c[name] == value)
         known: dict[str, str] = {}
         for page in self._pages(query, after):
             yield from self._unpacked(page, known)

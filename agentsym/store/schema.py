@@ -17,6 +17,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from agentsym.store.unstorable import AnyText
+
 HEAD = "0004"
 """The newest migration; four digits, so that a file of a newer agentsym is known without alembic."""
 
@@ -83,12 +85,12 @@ trajectories = Table(
     Column("seq", Integer, primary_key=True),
     Column("id", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("example_id", Text, nullable=False),
+    Column("example_id", AnyText, nullable=False),
     Column("phase", Text),
     Column("step", Integer),
     Column("score", Float),
     Column("status", Text, nullable=False),
-    Column("error", Text),
+    Column("error", AnyText),
     Column("calls", Integer, nullable=False),
     Column("tokens", LARGE, nullable=False),
     Column("usd", Float),
@@ -105,7 +107,7 @@ steps = Table(
     Column("node", Text, nullable=False),
     Column("visit", Integer, nullable=False),
     Column("route", Text),
-    Column("error", Text),
+    Column("error", AnyText),
     Column("calls", Integer, nullable=False),
     Column("tokens", LARGE, nullable=False),
     Column("usd", Float),
