@@ -60,13 +60,24 @@ async def measured(executor: Executor, rounds: int, count: int) -> dict[str, Any
     began, found = time.perf_counter(), dict[str, Any]()
     async with executor:
         found["start_s"] = round(time.perf_counter() - began, 2)
-        workers = {member.pid for member in executor._crew.members} if isinstance(executor, RayExecutor) else set()  # type: ignore[union-attr]
+        workers = await _workers(executor)
         student = resolve("embedded")  # one for all rounds, as each worker has one
         for name, (agent, rows) in agents(count).items():
             runs = [await _round(executor, student, workers, agent, rows) for _ in range(rounds + 1)][1:]
             found[name] = {**_figures(runs, count), "outputs": runs[0].outputs}
         found["mib"] = round(resident_mib(), 0)
     return found
+
+
+async def _workers(executor: Executor) -> set[int]:
+    """Return the processes that run rows beside this one, when all are there."""
+    if not isinstance(executor, RayExecutor):
+        return set()
+    crew = executor._crew
+    assert crew is not None
+    while len(crew.members) < crew.size:
+        await asyncio.sleep(0.1)
+    return {member.pid for member in crew.members}
 
 
 async def _round(executor: Executor, student: LanguageModel, workers: set[int], agent: Network, rows: Rows) -> Round:

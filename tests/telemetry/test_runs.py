@@ -20,8 +20,10 @@ from agentsym.models.door import Door
 from agentsym.models.doubles import Rule, ScriptedModel
 from agentsym.models.protocol import Reply
 from agentsym.network.records import ToolCall, Usage
+from agentsym.runtime.context import Context
 from evals.openai_server import Server, faults
 from evals.openai_server.brains import BRAINS
+from tests.runtime.executors.near import NearExecutor
 from tests.runtime.samples import Echo, prompt
 from tests.telemetry.traced import Traced
 
@@ -352,7 +354,6 @@ async def test_an_interrupt_of_the_users_is_no_error() -> None:
 
     traced = Traced()
     graph = Agent("asks", [FunctionNode("approve", approve, output={"a": str})]).compile(checkpointer=InMemorySaver())
-    from agentsym.runtime.context import Context
     from agentsym.runtime.nodes import KEY as PLACE
 
     context = Context(student=Echo(), door=Door(telemetry=traced.telemetry))
@@ -364,3 +365,12 @@ async def test_an_interrupt_of_the_users_is_no_error() -> None:
 def test_a_door_and_telemetry_are_not_given_both() -> None:
     with pytest.raises(UsageError, match=r"Session\(door=Door\(telemetry=…\)\)"):
         Session(Echo(), door=Door(), telemetry=True)
+
+
+async def test_a_row_on_a_worker_has_its_span_with_those_of_the_calls_that_were_made_for_it() -> None:
+    traced = Traced()
+    context = Context(student=Echo(), door=Door(telemetry=traced.telemetry))
+    async with NearExecutor() as executor:
+        await executor.run(Agent("n", nodes=[prompt("one", "x", "a")]), {"x": "hi"}, context, example_id="row 7")
+    assert traced.paths() == ["invoke_agent n", "invoke_agent n > chat echo"]
+    assert "row 7" in traced.one("invoke_agent").values()

@@ -76,12 +76,15 @@ class Crew:
     Args:
         links: where workers come from.
         size: how many there are.
+
+    Attributes:
+        members: the workers that are ready.
     """
 
     def __init__(self, links: Links, size: int) -> None:
         self.members: list[Member] = []
         self._links = links
-        self._size = size
+        self.size = size
         self._faces = Faces()
         self._parcels: OrderedDict[str, Any] = OrderedDict()
         self._waiting: deque[Row] = deque()
@@ -98,7 +101,7 @@ class Crew:
         Raises:
             AgentsymError: none starts.
         """
-        for _ in range(self._size):
+        for _ in range(self.size):
             self._start()
         try:
             async with asyncio.timeout(START_S):
