@@ -169,8 +169,17 @@ def load_policy(file: Path | None) -> Policy:
         return Policy()
     import yaml
 
+    class Strict(yaml.SafeLoader):
+        """Refuses a key that stands twice, of which YAML would silently take the second."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            if twice := [key for place, key in enumerate(keys) if key in keys[:place]]:
+                raise yaml.YAMLError(f"{twice[0]} stands twice, again in line {node.start_mark.line + 1} or below")
+            return dict(super().construct_mapping(node, deep=deep))
+
     try:
-        plain = yaml.safe_load(file.read_text("utf-8"))
+        plain = yaml.load(file.read_text("utf-8"), Strict)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{file}: the policy cannot be read: {error}") from error
     return checked_policy({} if plain is None else plain, str(file))

@@ -101,6 +101,12 @@ def test_what_is_no_yaml_is_said(tmp_path: Path, text: str) -> None:
         load(tmp_path, text)
 
 
+@pytest.mark.parametrize("text", ["allowed: {}\nshadow: {}\nallowed: {}", "learning: {steps: 1, steps: 2}"])
+def test_what_is_said_twice_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=r"policy.yaml: the policy cannot be read: (allowed|steps) stands twice"):
+        load(tmp_path, text)
+
+
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     for file in (tmp_path / "none.yaml", tmp_path, tmp_path / "binary.yaml"):

@@ -168,6 +168,7 @@ async def test_nothing_that_can_be_compared_is_left_to_a_person() -> None:
     agent, _ = await through_a_tool_node()
     found = await compared(agent, agent, rows("a", "b", "c"))
     assert found.verdict == "hold" and found.n == 0 and sent == []
+    assert found.gain == Gain(mean=0, low=0, high=0) and found.hoped == found.base == found.candidate == 0
     assert found.reasons == ("only 0 rows could be compared, fewer than 2", "3 of 3 rows cannot be run without writing")
 
 
