@@ -4,105 +4,32 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentsym.cli import options
-from agentsym.cli.screen import emit, say, screen, warn
+from agentsym.cli import evolve_turns, options
+from agentsym.cli.screen import emit, say, screen
 from agentsym.errors import UsageError
 from agentsym.learning.report.wording import number
 
 if TYPE_CHECKING:
     from agentsym.deploy.decisions import Decisions
-    from agentsym.deploy.evolution.evolution import Evolution, Turn
     from agentsym.store.live.releases import Deployment
     from agentsym.store.store import Store
 
 app = typer.Typer(help="Let a deployed agent learn from its traces.", rich_markup_mode=None)
+app.command("once")(evolve_turns.once)
+app.command("watch")(evolve_turns.watch)
 
-Name = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="The deployment (default: the agent's name, or the only one there is)."),
-]
-PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="What may be learned, as YAML.")]
-Teacher = Annotated[str | None, typer.Option(metavar="MODEL", help="Writes the edits (default: embedded).")]
 Version = Annotated[
     str, typer.Argument(metavar="VERSION", help="A version, or the beginning of it.", show_default=False)
 ]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; the audit log keeps it.")]
-Concurrency = Annotated[int, typer.Option(metavar="N", min=1, help="Examples and model calls in flight.")]
-
-
-@app.command("once")
-def once(
-    agent: options.AgentName,
-    name: Name = None,
-    policy: PolicyFile = None,
-    student: options.Student = None,
-    teacher: Teacher = None,
-    concurrency: Concurrency = 8,
-    store: options.StorePlace = None,
-    as_json: options.Json = False,
-) -> None:
-    """Do what is due: watch the live version, move a candidate on, or learn a new one; until there is nothing to do."""
-    from agentsym.cli.signals import Signals
-    from agentsym.deploy.evolution.watching import holder, turn_once
-
-    me = holder()
-    done: list[Turn] = []
-
-    async def turns(evolution: Evolution) -> None:
-        while True:
-            turn = await turn_once(evolution, me)
-            if turn is None:
-                say("another process is at it; this one does nothing")
-                return
-            done.append(turn)
-            _say(turn)
-            if turn.what in ("waits", "frozen", "learned", "held", "canary"):
-                return
-
-    with _open(store) as opened, Signals() as signals:
-        signals.run(turns(_evolution(opened, agent, name, policy, student, teacher, concurrency)))
-    if as_json:
-        emit([turn.model_dump() for turn in done])
-
-
-@app.command("watch")
-def watch(
-    agent: options.AgentName,
-    name: Name = None,
-    policy: PolicyFile = None,
-    student: options.Student = None,
-    teacher: Teacher = None,
-    concurrency: Concurrency = 8,
-    every: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds between looks.")] = 30.0,
-    store: options.StorePlace = None,
-    as_json: options.Json = False,
-) -> None:
-    """Do so again and again until stopped; of several processes that watch one deployment, one is at it."""
-    from agentsym.cli.signals import Signals
-    from agentsym.deploy.evolution.watching import watch as turns
-
-    async def watching(evolution: Evolution) -> None:
-        last = ""
-        async for turn in turns(evolution, every=every, told=lambda error: warn(str(error))):
-            if turn.model_dump_json() != last:
-                last = turn.model_dump_json()
-                _say(turn)
-                if as_json and not emit(turn.model_dump(), indent=None):
-                    return
-
-    with _open(store) as opened, Signals() as signals, suppress(KeyboardInterrupt):
-        signals.run(watching(_evolution(opened, agent, name, policy, student, teacher, concurrency)))
-    say("stopped; serving goes on, and nothing is learned until it is started again")
 
 
 @app.command("status")
-def status(name: Name = None, store: options.StorePlace = None, as_json: options.Json = False) -> None:
+def status(name: options.Deployed = None, store: options.StorePlace = None, as_json: options.Json = False) -> None:
     """Show what is live, what is on its way, and how the versions did."""
     from rich import box
     from rich.table import Table
@@ -144,7 +71,7 @@ def status(name: Name = None, store: options.StorePlace = None, as_json: options
 @app.command("promote")
 def promote(
     version: Version,
-    name: Name = None,
+    name: options.Deployed = None,
     reason: Reason = "a person decided so",
     share: Annotated[
         float | None,
@@ -160,7 +87,7 @@ def promote(
 @app.command("reject")
 def reject(
     version: Version,
-    name: Name = None,
+    name: options.Deployed = None,
     reason: Reason = "a person decided so",
     store: options.StorePlace = None,
     as_json: options.Json = False,
@@ -174,7 +101,7 @@ def rollback(
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="The version to go back to (default: the one before).")
     ] = None,
-    name: Name = None,
+    name: options.Deployed = None,
     reason: Reason = "a person decided so",
     store: options.StorePlace = None,
     as_json: options.Json = False,
@@ -185,7 +112,7 @@ def rollback(
 
 @app.command("freeze")
 def freeze(
-    name: Name = None,
+    name: options.Deployed = None,
     reason: Reason = "a person decided so",
     store: options.StorePlace = None,
     as_json: options.Json = False,
@@ -196,7 +123,7 @@ def freeze(
 
 @app.command("unfreeze")
 def unfreeze(
-    name: Name = None,
+    name: options.Deployed = None,
     reason: Reason = "a person decided so",
     store: options.StorePlace = None,
     as_json: options.Json = False,
@@ -247,7 +174,7 @@ def verify(
 
 @app.command("explain")
 def explain(
-    version: Version, name: Name = None, store: options.StorePlace = None, as_json: options.Json = False
+    version: Version, name: options.Deployed = None, store: options.StorePlace = None, as_json: options.Json = False
 ) -> None:
     """Show what a version changes, and the critiques, edits and evaluations that led to it."""
     from agentsym.deploy.evolution.explain import explain as explained
@@ -293,40 +220,6 @@ def _deployment(store: Store, name: str | None) -> Deployment:
     raise UsageError(
         f"there is no deployment {name!r}; there are: {names}" if name else f"--name says which of {names}"
     )
-
-
-def _evolution(
-    store: Store,
-    agent: str,
-    name: str | None,
-    policy: Path | None,
-    student: str | None,
-    teacher: str | None,
-    concurrency: int,
-) -> Evolution:
-    from agentsym.cli.agents import check_models, find_agent
-    from agentsym.deploy.evolution.evolution import Evolution
-    from agentsym.deploy.policy import load_policy
-    from agentsym.models.resolve import resolve
-
-    found = find_agent(agent)
-    loaded = load_policy(policy)
-    student = check_models(found, student)
-    if teacher is not None:
-        resolve(teacher)
-    folder = policy.parent if policy else None
-    made = Evolution(
-        store, name or found.agent.name, found.agent, loaded,
-        student=student, teacher=teacher, folder=folder, concurrency=concurrency,
-    )  # fmt: skip
-    if store.releases.deployment(made.name) is None:
-        raise UsageError(f"there is no deployment {made.name!r} in this store; `agentsym serve {agent}` makes it")
-    return made
-
-
-def _say(turn: Turn) -> None:
-    version = f" {turn.version[:12]}" if turn.version else ""
-    say(f"{turn.what.replace('_', ' ')}{version}: {turn.reason}")
 
 
 def _me() -> str:

@@ -23,6 +23,10 @@ Map = Annotated[
 Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that holds the agent's one label.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
+Deployed = Annotated[
+    str | None,
+    typer.Option("--name", metavar="NAME", help="The deployment (default: the agent's name, or the only one)."),
+]
 StorePlace = Annotated[
     str | None,
     typer.Option("--store", metavar="PLACE", help="The store: a file or a URL (default: AGENTSYM_STORE, else yours)."),

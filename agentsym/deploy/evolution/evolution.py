@@ -7,15 +7,16 @@ may turn it: what must happen once is done by compare-and-swap.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from agentsym.deploy.decisions import withdraw
-from agentsym.deploy.evolution.allowed import check_frozen, narrowed, violations, widened
+from agentsym.deploy.evolution.allowed import check_frozen, violations
 from agentsym.deploy.evolution.examples import judgement, score_of
 from agentsym.deploy.evolution.judging import Judging, require_another
+from agentsym.deploy.evolution.learning import Means, Watch, learn
 from agentsym.deploy.evolution.material import Material, gather
 from agentsym.deploy.evolution.monitor import BASELINE, LOOKS, Look, error_looks, score_looks
 from agentsym.deploy.evolution.shadow import Evaluation, shadow
@@ -23,21 +24,20 @@ from agentsym.deploy.policy import Policy
 from agentsym.errors import NetworkError, UsageError
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.metrics import Metric, load_metric
-from agentsym.learning.run import Run
 from agentsym.learning.teacher.contrastive import ContrastiveTeacher
-from agentsym.learning.trainer import Trainer
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
+from agentsym.runtime.executors.choose import LOCAL, executor_named
+from agentsym.runtime.executors.protocol import Executor
 from agentsym.store.live.releases import OPEN, Deployment, Release
 from agentsym.store.live.traces import Trace
 from agentsym.store.store import Store
 
 ACTOR = "evolution"
-Watch = Callable[[str, Mapping[str, Any]], None]
 What = Literal["waits", "learned", "rejected", "held", "canary", "promoted", "rolled_back", "frozen"]
 
 
@@ -66,6 +66,7 @@ class Evolution:
         student: as for a trainer.
         teacher: likewise.
         folder: what files of the policy are relative to.
+        executor: where rows are run, of learning and of comparisons: `local`, `ray`, or an `Executor`.
         concurrency: examples and model calls in flight.
         watch: is told what a learning run does.
         judge: the model of the policy's judge, where it is not to be found by its name.
@@ -85,6 +86,7 @@ class Evolution:
         student: str | LanguageModel | None = None,
         teacher: Any = None,
         folder: Path | None = None,
+        executor: str | Executor = LOCAL,
         concurrency: int = 8,
         watch: Watch | None = None,
         judge: LanguageModel | None = None,
@@ -93,13 +95,9 @@ class Evolution:
         self.name = name
         self.agent = agent
         self.policy = policy
-        self.student = student
-        self.teacher = teacher
         self.folder = folder
-        self.concurrency = concurrency
-        self.watch = watch
+        self.means = Means(student, teacher, executor_named(executor), concurrency, judge, watch)
         self.metric: Metric = load_metric(policy.learning.metric, folder)
-        self.judge = judge
         require_another(policy.judge.model, teacher if teacher is not None else os.environ.get("AGENTSYM_TEACHER"))
         check_frozen(agent, policy.allowed)
 
@@ -240,26 +238,30 @@ class Evolution:
 
     def _judging(self, deployment: Deployment) -> Judging:
         live, policy = self.network(deployment.live), self.policy.judge
-        return Judging(self.store, self.name, live, self.metric, policy, model=self.judge, concurrency=self.concurrency)
+        return Judging(
+            self.store, self.name, live, self.metric, policy, model=self.means.judge, concurrency=self.means.concurrency
+        )
 
     async def compare(self, live: str, candidate: str) -> Evaluation:
         """Run the shadow evaluation of a candidate."""
         base = self.network(live)
         material = self.material(base)
         evaluator = Evaluator(
-            student=student_model(self.student),
+            student=student_model(self.means.student),
             teacher=ContrastiveTeacher(),  # never asked: people's judgements score
             metric=material.metric,
-            door=Door(concurrency=self.concurrency),
-            concurrency=self.concurrency,
+            door=Door(concurrency=self.means.concurrency),
+            concurrency=self.means.concurrency,
             comments="metric",
             writes=material.writes,
+            executor=self.means.executor,
         )
         replay = material.rows("replay")[: self.policy.shadow.max_rows]
         must_pass = material.rows("must_pass")[: self.policy.shadow.max_rows + len(material.curated)]
-        return await shadow(
-            evaluator, material.metric, base, self.network(candidate), replay, must_pass, self.policy.shadow
-        )
+        async with self.means.executor:
+            return await shadow(
+                evaluator, material.metric, base, self.network(candidate), replay, must_pass, self.policy.shadow
+            )
 
     def _released(
         self, deployment: Deployment, candidate: Release, reason: str, details: Mapping[str, Any], actor: str = ACTOR
@@ -288,19 +290,6 @@ class Evolution:
         if waited > self.policy.release.canary_seconds:
             return self._rejected(candidate, f"as a canary it had only {len(judged)} judged answers in {waited:.0f} s")
         return Turn(what="waits", version=candidate.version, reason=f"canary: {len(judged)} of {needed} judged answers")
-
-    def approve(self, version: str, *, actor: str, reason: str) -> Turn:
-        """Let a candidate that waits for a person go live, through the canary if there is one.
-
-        Raises:
-            UsageError: it does not wait for a person.
-        """
-        candidate = self.store.releases.release(self.name, version)
-        if candidate.state != "held":
-            raise UsageError(
-                f"{candidate.version[:12]} is {candidate.state}; only a version that is held can be approved"
-            )
-        return self._released(self._deployment(), candidate, reason or "approved", {}, actor)
 
     def _rejected(self, candidate: Release, reason: str, details: Mapping[str, Any] | None = None) -> Turn:
         self._move(candidate, "rejected", reason, details)
@@ -335,8 +324,7 @@ class Evolution:
             return Turn(what="waits", reason=f"{len(failures)} of {learning.min_failures} new failures to learn from")
         if rest > 0 and (last is not None or deployment.generation > 1):
             return Turn(what="waits", reason=f"{len(failures)} new failures; the cool-down ends in {rest:.0f} s")
-        run = await self._fit(narrowed(base, self.policy.allowed), material)
-        candidate = widened(run.best, base)
+        run, candidate = await learn(self.store, self.name, base, material, self.policy, self.means)
         blocked = self._state(candidate.version) if candidate.version != base.version else None
         seen = max((example.judgement.seq for example in material.examples), default=0)
         about = {"run": run.id, "feedback": seen, "failures": len(failures), "status": run.status}
@@ -351,29 +339,6 @@ class Evolution:
         finally:
             self.store.audit.write(ACTOR, "learning ended", self.name, {**about, "learned": True})
         return await self._moved_on(deployment, release)
-
-    async def _fit(self, base: Network, material: Material) -> Run[Network]:
-        learning = self.policy.learning
-        trainer = Trainer(
-            base,
-            material.rows("learn"),
-            metric=material.metric,
-            student=self.student,
-            teacher=self.teacher,
-            optimizer=learning.optimizer,
-            concurrency=self.concurrency,
-            max_calls=learning.max_calls,
-            max_tokens=learning.max_tokens,
-            max_usd=learning.max_usd,
-            writes=material.writes,
-            store=self.store,
-            watch=self.watch,
-            origin={"deployment": self.name},
-            steps=learning.steps,
-            repeats=learning.repeats,
-            seed=learning.seed,
-        )
-        return await trainer.afit()
 
     def _state(self, version: str) -> str | None:
         """Return where a version stands; None if the deployment does not know it."""

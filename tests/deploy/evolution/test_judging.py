@@ -67,9 +67,9 @@ def test_answers_that_nobody_judged_are_scored_once(start: Any, wheel: Any) -> N
     for trace, (feedback,) in said:
         wanted = next(q.intent for q in asked(5, 40, 0) if q.message == trace.trajectory.inputs["message"])
         assert (feedback.score > 0.5) == (trace.trajectory.output["intent"] == wanted)
-    calls = len(evolution.judge.calls)
+    calls = len(evolution.means.judge.calls)
     asyncio.run(evolution.turn())
-    assert len(evolution.judge.calls) == calls
+    assert len(evolution.means.judge.calls) == calls
 
 
 @pytest.mark.parametrize(("brain", "what"), [(knowing, "promoted"), (indifferent, "held")])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentsym import Agent, Choice, PromptNode, Rules
-from agentsym.deploy.evolution import evolution as evolution_module
+from agentsym.deploy.evolution import learning
 from agentsym.deploy.evolution.allowed import violations
 from agentsym.deploy.policy import Allowed
 from agentsym.learning.symbolic.recipe import RECIPES, Recipe
@@ -58,7 +58,7 @@ def test_poison_changes_nothing_that_is_forbidden(
     running = start(base)
     writes = "embedded" if teacher == "embedded" else ScriptedModel([hostile], name="hostile", remote=False)
     if teacher == "hostile":  # whatever it says is believed while learning, so that the policy alone stands in its way
-        monkeypatch.setattr(evolution_module, "Trainer", partial(Trainer, gate="always"))
+        monkeypatch.setattr(learning, "Trainer", partial(Trainer, gate="always"))
         monkeypatch.setitem(RECIPES, "symbolic", Recipe(fix=False, prune=False, regression=0))
     policy = {"allowed": {}, "learning": {"cool_down": 0, "steps": 2, "min_failures": 3}}
     evolution = wheel(base, policy, teacher=writes)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from agentsym import Agent, Examples
+from agentsym.deploy.decisions import Decisions
 from agentsym.deploy.evolution.evolution import Turn
-from agentsym.errors import AgentsymError, ConflictError, UsageError
+from agentsym.errors import AgentsymError, ConflictError
 from agentsym.store.live.releases import Release
 from evals.deployed.world import agent, asked
 from tests.deploy.conftest import eventually
@@ -108,7 +109,7 @@ def test_few_rows_are_left_to_a_person(start: Any, wheel: Any) -> None:
     turn = turned(evolution)[-1]
     assert turn.what == "held" and "fewer than 30" in turn.reason
     assert live(running) == base.version
-    evolution.approve(better.version, actor="Ann", reason="looks right")
+    Decisions(running.store, "counter", "Ann").promote(better.version, expected=base.version, reason="looks right")
     assert live(running) == better.version
     entry = running.store.audit.last("promoted", f"counter@{better.version}")
     assert entry is not None and entry.actor == "Ann"
@@ -121,8 +122,8 @@ def test_a_person_may_be_asked_every_time(start: Any, wheel: Any) -> None:
     running.store.releases.propose("counter", better, parent=base.version, actor="test")
     assert turned(evolution)[-1].what == "held"
     assert turned(evolution)[-1].what == "waits"
-    with pytest.raises(UsageError, match="only a version that is held"):
-        evolution.approve(base.version, actor="Ann", reason="")
+    with pytest.raises(ConflictError, match="cannot go live, it is live"):
+        Decisions(running.store, "counter", "Ann").promote(base.version, expected=base.version, reason="")
 
 
 def test_a_canary_answers_its_share_and_goes_live_when_it_did_well(start: Any, wheel: Any) -> None:
