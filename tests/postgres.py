@@ -1,12 +1,14 @@
 """A real PostgreSQL server for the tests of one process: made in a temporary folder, gone with the tests.
 
-It listens on a socket in its folder only. PostgreSQL refuses to run as root, so then it runs as the user `postgres`.
+It listens on a socket in its folder only. PostgreSQL refuses to run as root, so then it runs as the user `postgres`. It
+ends with the process of the tests, also when that is killed.
 """
 
 import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,18 @@ OPTIONS = {
     "shared_buffers": "16MB",
     "max_connections": "100",
 }
+ENDING = """
+import os, shutil, signal, sys
+from pathlib import Path
+folder = Path(sys.argv[1])
+sys.stdin.readline()
+try:
+    os.kill(int((folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+except (OSError, ValueError):
+    pass  # it never started, or has ended
+shutil.rmtree(folder, ignore_errors=True)
+"""
+"""A program that waits for a line or the end of whoever started it, and leaves nothing of the server."""
 ROOM = 300
 """Seconds that a command of the server may take; the machine may be busy."""
 
@@ -58,9 +72,6 @@ class PostgresServer:
         self._run(
             "pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", f"{options} -k {self.folder}", "start"
         )
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
 
     def database(self, options: str = "") -> str:
         """Make an empty database, with the options of `CREATE DATABASE`, and return its URL."""
@@ -106,12 +117,11 @@ def _who(folder: Path) -> dict[str, Any]:
 def running_server() -> Iterator[PostgresServer]:
     """Start a server and stop it; NoServer where there is none."""
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: a socket's path has at most 107 bytes
-    try:
-        server = PostgresServer(folder, programs())
-        server.start()
+    command = [sys.executable, "-c", ENDING, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as ending:
         try:
+            server = PostgresServer(folder, programs())
+            server.start()
             yield server
         finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            ending.communicate(b"\n", timeout=ROOM)
