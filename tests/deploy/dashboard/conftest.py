@@ -98,7 +98,7 @@ def history(store: Store, *, traces: int = 120, evil: str = "", names: str = "")
             }
         },
     )
-    secret = store.tokens.create(f"ana{names}", ("admin",), actor="test").secret
+    secret = store.tokens.create(f"ana{names}".rstrip("\u202e"), ("admin",), actor="test").secret
     return History(store, one.version, two.version, held, run, secret)
 
 
