@@ -1,7 +1,7 @@
 """HTTP/1.1 with limits that uvicorn does not have: on the time and size of a request's head, and on open connections.
 
 Without them a few clients that send a byte now and then hold all connections of the server. The parser is httptools
-where it is installed, which takes half the time of h11.
+where it is installed, since it is faster than h11.
 """
 
 from __future__ import annotations
