@@ -189,6 +189,12 @@ def test_a_canary_is_pointed_at_and_let_go(store: Store, candidate: Release) -> 
     assert after.generation == found.generation + 1
 
 
+def test_a_canary_that_goes_live_is_no_canary_any_more(store: Store, candidate: Release) -> None:
+    canary = store.releases.move(candidate, "canary", actor="e", reason="better", share=0.2)
+    found = store.releases.promote(canary, expected=BASE, actor="e", reason="better")
+    assert (found.live, found.canary, found.share) == (CANDIDATE, None, 0.0)
+
+
 def test_versions_are_found_by_their_beginning(store: Store, candidate: Release) -> None:
     assert store.releases.release("things", CANDIDATE[:6]).version == CANDIDATE
     for short in (CANDIDATE[:5], "", "%", "______", CANDIDATE[:6] + "%"):

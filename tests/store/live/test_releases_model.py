@@ -26,7 +26,11 @@ FOLLOWS = {
     "canary": {"live"},
 }
 STATES = [*FOLLOWS, "live", "superseded", "rolled_back", "rejected"]
-numbers = st.integers(0, len(VERSIONS) - 1)
+OPEN, LIVE = -1, -2
+versions = st.integers(0, len(VERSIONS) - 1)
+candidates = st.just(OPEN) | versions
+"""The open candidate half of the time, else any version; so most changes are legal, and many are not."""
+bases = st.just(LIVE) | versions
 names = count()
 
 
@@ -48,6 +52,11 @@ class Model(RuleBasedStateMachine):
         self.changes = 1
         self.look()
 
+    def number(self, drawn: int) -> int:
+        """Return the version that was drawn."""
+        opened = [number for number, state in self.states.items() if state in FOLLOWS]
+        return self.live if drawn == LIVE else drawn if drawn != OPEN else opened[0] if opened else 0
+
     @rule()
     def look(self) -> None:
         """Read all releases; what is done later may rest on it."""
@@ -65,8 +74,9 @@ class Model(RuleBasedStateMachine):
         self.changes += 1
         return True
 
-    @rule(number=numbers, parent=numbers)
+    @rule(number=versions, parent=bases)
     def propose(self, number: int, parent: int) -> None:
+        parent = self.number(parent)
         opened = any(state in FOLLOWS for state in self.states.values())
         refused = parent != self.live or opened or number in self.states
         if self.outcome(
@@ -77,8 +87,33 @@ class Model(RuleBasedStateMachine):
         ):
             self.states[number] = "draft"
 
-    @rule(number=numbers, to=st.sampled_from(STATES))
-    def move(self, number: int, to: Any) -> None:
+    @rule(way=st.lists(st.integers(0, 3), min_size=1, max_size=5))
+    def advance(self, way: list[int]) -> None:
+        """Bring the open candidate some steps on, or propose one: what chance alone hardly does."""
+        for turn in way:
+            self.look()
+            number = self.number(OPEN)
+            state = self.states[number]
+            if state not in FOLLOWS:
+                free = [each for each in range(len(VERSIONS)) if each not in self.states]
+                if free:
+                    self.propose(free[0], LIVE)
+                continue
+            ways = sorted(FOLLOWS[state])
+            to = ways[turn % len(ways)]
+            if to == "live":
+                self.promoted(number, self.live)
+            else:
+                self.moved(number, to)
+
+    @rule(drawn=candidates, to=st.sampled_from(STATES), fresh=st.booleans())
+    def move(self, drawn: int, to: Any, fresh: bool) -> None:
+        if fresh:
+            self.look()
+        self.moved(self.number(drawn), to)
+
+    def moved(self, number: int, to: Any) -> None:
+        """Move a version from the state in which it was read."""
         if number not in self.read:
             return
         release = self.read[number]
@@ -93,8 +128,14 @@ class Model(RuleBasedStateMachine):
                 self.canary = number if to == "canary" else None
                 self.generation += 1
 
-    @rule(number=numbers, expected=numbers)
-    def promote(self, number: int, expected: int) -> None:
+    @rule(drawn=candidates, expected=bases, fresh=st.booleans())
+    def promote(self, drawn: int, expected: int, fresh: bool) -> None:
+        if fresh:
+            self.look()
+        self.promoted(self.number(drawn), self.number(expected))
+
+    def promoted(self, number: int, expected: int) -> None:
+        """Promote a version from the state in which it was read."""
         if number not in self.read:
             return
         release = self.read[number]
@@ -109,8 +150,9 @@ class Model(RuleBasedStateMachine):
             self.states[self.live], self.states[number] = "superseded", "live"
             self.point(number)
 
-    @rule(expected=numbers, to=numbers)
+    @rule(expected=bases, to=versions)
     def roll_back(self, expected: int, to: int) -> None:
+        expected = self.number(expected)
         problem = (
             UsageError if self.states.get(to) != "superseded" else ConflictError if expected != self.live else None
         )
@@ -123,8 +165,9 @@ class Model(RuleBasedStateMachine):
             self.states[self.live], self.states[to] = "rolled_back", "live"
             self.point(to)
 
-    @rule(number=numbers, expected=numbers)
+    @rule(number=versions, expected=bases)
     def take(self, number: int, expected: int) -> None:
+        expected = self.number(expected)
         blocked = self.states.get(number) in ("rolled_back", "rejected")
         problem = UsageError if blocked else ConflictError if expected != self.live else None
         if self.outcome(
@@ -174,7 +217,7 @@ def test_whatever_is_asked_store_and_model_say_the_same(store: Store) -> None:
     run_state_machine_as_test(
         lambda: Model(store),
         settings=settings(
-            max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
     assert store.audit.verify() is not None and not hasattr(store.audit.verify(), "problem")

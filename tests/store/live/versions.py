@@ -12,4 +12,4 @@ def version(number: int) -> Network:
     return Network("things", [node])
 
 
-VERSIONS = tuple(version(number) for number in range(5))
+VERSIONS = tuple(version(number) for number in range(8))
