@@ -46,12 +46,12 @@ def spoiled(base: Agent) -> Agent:
     return base.with_parameter("sort/examples", Examples(wrong, max_per_label=40))
 
 
-def asks(running: Any, requests: int, *, seed: int, new_from: int = 0, thread: str | None = None) -> list[float]:
-    """Ask, label every answer, and return the scores."""
+def asks(running: Any, requests: int, *, seed: int, new_from: int = 0) -> list[float]:
+    """Ask, each question in a thread of its own, label every answer, and return the scores."""
     header = running.token("invoke", "feedback")
     scores = []
-    for question in asked(seed, requests, new_from):
-        body = {"inputs": {"message": question.message}, **({"thread_id": thread} if thread else {})}
+    for number, question in enumerate(asked(seed, requests, new_from)):
+        body = {"inputs": {"message": question.message}, "thread_id": f"{seed}-{number}"}
         found = running.client.post("/invoke", json=body, headers=header)
         found.raise_for_status()
         answer = found.json()
@@ -138,7 +138,8 @@ def test_a_canary_answers_its_share_and_goes_live_when_it_did_well(start: Any, w
     asks(running, 60, seed=2)
     used = running.store.traces.totals("counter")
     assert used[better.version]["requests"] >= 15 and used[base.version]["requests"] >= 135
-    assert turned(evolution)[0].what == "promoted"
+    turn = turned(evolution)[0]
+    assert turn.what == "promoted", turn.reason
     assert live(running) == better.version
 
 
