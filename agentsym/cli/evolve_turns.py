@@ -114,10 +114,9 @@ def _evolution(
     student = check_models(found, student)
     if teacher is not None:
         resolve(teacher)
-    folder = policy.parent if policy else None
     made = Evolution(
         store, name or found.agent.name, found.agent, loaded,
-        student=student, teacher=teacher, folder=folder, executor=where.executor(), concurrency=concurrency,
+        student=student, teacher=teacher, executor=where.executor(), concurrency=concurrency,
     )  # fmt: skip
     if store.releases.deployment(made.name) is None:
         raise UsageError(f"there is no deployment {made.name!r} in this store; `agentsym serve {agent}` makes it")

@@ -160,7 +160,7 @@ class Policy(Frozen):
 
 
 def load_policy(file: Path | None) -> Policy:
-    """Read a policy; None gives the default one.
+    """Read a policy; None gives the default one. Files that it names are relative to its folder.
 
     Raises:
         UsageError: the file cannot be read, or something in it is unknown or out of range; names each place.
@@ -183,6 +183,19 @@ def load_policy(file: Path | None) -> Policy:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{file}: the policy cannot be read: {error}") from error
     return checked_policy({} if plain is None else plain, str(file))
+
+
+def _found_from(folder: Path, policy: Policy) -> Policy:
+    """Return a policy whose files are found from any working directory: they are relative to its own folder."""
+    file, colon, name = policy.learning.metric.rpartition(":")
+    metric = f"{folder / file}:{name}" if colon and file.endswith(".py") else policy.learning.metric
+    rows = policy.shadow.must_pass
+    return policy.model_copy(
+        update={
+            "learning": policy.learning.model_copy(update={"metric": metric}),
+            "shadow": policy.shadow.model_copy(update={"must_pass": rows and str(folder / rows)}),
+        }
+    )
 
 
 def checked_policy(plain: Any, where: str) -> Policy:

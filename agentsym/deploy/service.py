@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from agentsym.deploy.evolution.examples import judgement, score_of
 from agentsym.deploy.failures import ModelBusy, RunExpired, RunFailed, Stopping, UnknownTrace
 from agentsym.deploy.live import Ready, Versions
 from agentsym.deploy.opinions import checked
@@ -21,6 +22,7 @@ from agentsym.deploy.policy import Policy
 from agentsym.deploy.redaction import Redactor
 from agentsym.deploy.writer import Writer
 from agentsym.errors import AgentsymError, Transient
+from agentsym.learning.metrics import load_metric
 from agentsym.network.network import Network
 from agentsym.network.records import Trajectory, Usage
 from agentsym.runtime.context import Context, Student
@@ -97,6 +99,7 @@ class Service:
         self.stopping = False
         self.versions = Versions(store, name, agent)
         self.writer = Writer(store, Redactor(self.policy.traces))
+        self._metric = load_metric(self.policy.learning.metric)
         self._session = Session(student, concurrency=concurrency)
         self._running: set[asyncio.Task[Any]] = set()
         self._aborted = False
@@ -188,7 +191,7 @@ class Service:
         text: str = "",
         label: Mapping[str, Any] | None = None,
     ) -> Feedback:
-        """Record what somebody says of a trace, and return it.
+        """Record what somebody says of a trace, and return it; the policy's metric scores a label without a score.
 
         Raises:
             UsageError: it does not fit its kind or the agent's outputs.
@@ -207,9 +210,11 @@ class Service:
             at=_now(),
         )
         said = checked(said, self.network)
-        known = await asyncio.to_thread(self.store.traces.known, [trace_id])
-        if known.get(trace_id) != self.name:
+        trace = await asyncio.to_thread(self.store.traces.trace, trace_id)
+        if trace is None or trace.deployment != self.name:
             raise UnknownTrace("there is no such trace: it never was, or is older than traces are kept")
+        if said.label and score is None and (found := judgement([said])) is not None:
+            said = said.model_copy(update={"score": await score_of(self._metric, trace, found)})
         await self.writer.feedback(said)
         return said
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from agentsym.deploy.decisions import withdraw
@@ -65,7 +64,6 @@ class Evolution:
         policy: what may be learned, and how it goes live.
         student: as for a trainer.
         teacher: likewise.
-        folder: what files of the policy are relative to.
         executor: where rows are run, of learning and of comparisons: `local`, `ray`, or an `Executor`.
         concurrency: examples and model calls in flight.
         watch: is told what a learning run does.
@@ -85,7 +83,6 @@ class Evolution:
         *,
         student: str | LanguageModel | None = None,
         teacher: Any = None,
-        folder: Path | None = None,
         executor: str | Executor = LOCAL,
         concurrency: int = 8,
         watch: Watch | None = None,
@@ -95,9 +92,8 @@ class Evolution:
         self.name = name
         self.agent = agent
         self.policy = policy
-        self.folder = folder
         self.means = Means(student, teacher, executor_named(executor), concurrency, judge, watch)
-        self.metric: Metric = load_metric(policy.learning.metric, folder)
+        self.metric: Metric = load_metric(policy.learning.metric)
         require_another(policy.judge.model, teacher if teacher is not None else os.environ.get("AGENTSYM_TEACHER"))
         check_frozen(agent, policy.allowed)
 
@@ -129,7 +125,7 @@ class Evolution:
 
     def material(self, network: Network) -> Material:
         """Return what there is to learn from and to measure by."""
-        return gather(self.store, self.name, network, self.policy, self.metric, self.folder)
+        return gather(self.store, self.name, network, self.policy, self.metric)
 
     # --- the live version
 

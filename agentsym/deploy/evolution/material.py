@@ -5,7 +5,6 @@ Learning and shadow evaluation both begin here, so they never disagree about wha
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 from agentsym.deploy.evolution.examples import Example, FeedbackMetric, Part, examples
@@ -54,7 +53,7 @@ class Material(NamedTuple):
         ]
 
 
-def gather(store: Store, name: str, network: Network, policy: Policy, metric: Metric, folder: Path | None) -> Material:
+def gather(store: Store, name: str, network: Network, policy: Policy, metric: Metric) -> Material:
     """Read the window of judged traces.
 
     Raises:
@@ -64,7 +63,7 @@ def gather(store: Store, name: str, network: Network, policy: Policy, metric: Me
     found = examples(network, judged)
     curated: tuple[Row, ...] = ()
     if policy.shadow.must_pass is not None:
-        curated = Dataset(network, notice=lambda _: None).load((folder or Path()) / policy.shadow.must_pass)
+        curated = Dataset(network, notice=lambda _: None).load(policy.shadow.must_pass)
     trajectories = (trace.trajectory for trace, _ in judged if trace.trajectory is not None)
     writes = RecordedWrites(network, trajectories, policy.shadow.stubs)
     return Material(found, curated, FeedbackMetric(metric, found), writes)

@@ -7,7 +7,7 @@ import threading
 
 import httpx
 
-from agentsym.deploy.server.listening import listen
+from agentsym.deploy.listener import listen
 from tests.deploy.conftest import Start, eventually, slow
 
 

@@ -26,9 +26,19 @@ def test_feedback_is_kept_with_its_author_and_may_come_twice(start: Start) -> No
     assert [(item.kind, item.author, item.score) for item in kept] == [
         ("thumb", "ann", 0.0),
         ("thumb", "ann", 0.0),
-        ("label", "ann", None),
+        ("label", "ann", 0.0),  # by the policy's metric: the answer was `animal`
     ]
     assert kept[0].text == "no, write to [email]" and kept[2].label == {"kind": "tool"}
+
+
+def test_a_label_is_scored_by_the_metric_unless_it_brings_a_score(start: Start) -> None:
+    running = start()
+    header = running.token("invoke", "feedback")
+    trace_id = _asked(running, header)
+    label = {"trace_id": trace_id, "kind": "label", "label": {"kind": "animal"}}
+    for body in (label, {**label, "score": 0.25}):
+        running.client.post("/feedback", json=body, headers=header).raise_for_status()
+    assert [item.score for item in running.store.traces.feedback_of([trace_id])[trace_id]] == [1.0, 0.25]
 
 
 @pytest.mark.parametrize(
