@@ -81,7 +81,8 @@ class Composed(NamedTuple):
     def run(self, *words: str) -> Any:
         """Run a command as an operator would in one of the containers; return the document it prints."""
         password = {"AGENTSYM_STORE": self.store, "AGENTSYM_STORE_PASSWORD_FILE": str(self.folder / "db-password")}
-        done = subprocess.run([COMMAND, *words, "--json"], env={**os.environ, **password}, capture_output=True, text=True)
+        env = {**os.environ, **password}
+        done = subprocess.run([COMMAND, *words, "--json"], env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

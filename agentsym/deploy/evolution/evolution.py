@@ -172,6 +172,8 @@ class Evolution:
         """Take the next step with the open candidate."""
         if candidate.parent != deployment.live:
             return self._rejected(candidate, "the version that it was learned from is not live any more")
+        if candidate.state == "canary" and deployment.canary != candidate.version:
+            return self._rejected(candidate, "it answers nobody any more: the live version was changed meanwhile")
         match candidate.state:
             case "draft":
                 return await self._checked(deployment, candidate)

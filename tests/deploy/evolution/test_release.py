@@ -308,3 +308,15 @@ def test_frozen_means_that_nothing_is_learned_and_bad_versions_are_still_taken_b
     eventually(lambda: serves(running, worse.version))
     asks(running, 25, seed=2, new_from=999)
     assert asyncio.run(evolution.turn()).what == "rolled_back"
+
+
+def test_a_canary_that_answers_nobody_any_more_is_refused(start: Any, wheel: Any) -> None:
+    base, better, other = agent(), taught(agent()), spoiled(agent())
+    running, evolution = start(base), wheel(base, {"release": {"canary": 0.5}})
+    releases = running.store.releases
+    release = compared(running, releases.propose("counter", better, parent=base.version, actor="test"))
+    releases.move(release, "canary", actor="test", reason="test", share=0.5)
+    releases.take("counter", other, expected=base.version, actor="Ann")
+    releases.roll_back("counter", expected=other.version, to=base.version, actor="Ann", reason="it was a mistake")
+    turn = turned(evolution)[0]
+    assert turn.what == "rejected" and "answers nobody any more" in turn.reason
