@@ -30,7 +30,7 @@ from tests.cli.conftest import COMMAND
 from tests.deploy.conftest import eventually
 from tests.deploy.files import DEPLOY, compose
 from tests.deploy.test_live import variant
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, programs
 
 AGENT = """
 import time
@@ -81,8 +81,9 @@ class Composed(NamedTuple):
     def run(self, *words: str) -> Any:
         """Run a command as an operator would in one of the containers; return the document it prints."""
         password = {"AGENTSYM_STORE": self.store, "AGENTSYM_STORE_PASSWORD_FILE": str(self.folder / "db-password")}
-        env = {**os.environ, **password}
-        done = subprocess.run([COMMAND, *words, "--json"], env=env, capture_output=True, text=True)
+        done = subprocess.run(
+            [COMMAND, *words, "--json"], env={**os.environ, **password}, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -165,7 +166,9 @@ def judge(url: str, secret: str, trace: str, kind: str) -> None:
     assert sent.status_code == 201, sent.text
 
 
-def test_two_servers_of_one_database_serve_the_version_that_was_promoted(composed: Composed, opened: Store) -> None:
+def test_two_servers_of_one_database_serve_the_version_that_was_promoted(
+    composed: Composed, opened: Store, postgres_server: PostgresServer
+) -> None:
     secret, urls = begun(composed)
     here, there = urls
     assert httpx.post(f"{here}/invoke", json={"inputs": {"text": "a dog"}}).status_code == 401
@@ -181,9 +184,36 @@ def test_two_servers_of_one_database_serve_the_version_that_was_promoted(compose
     assert composed.run("evolve", "promote", better.version[:12], "--reason", "it is better")["live"] == better.version
     for url in urls:
         eventually(lambda url=url: ask(url, secret, "a dog")["version"] == better.version)  # type: ignore[misc]
+    _restored(composed, opened, postgres_server)
     for process in composed.processes[-3:]:
         process.send_signal(signal.SIGTERM)
     assert [process.wait(20) for process in composed.processes[-3:]] == [0, 0, 0]
+
+
+def _restored(composed: Composed, opened: Store, server: PostgresServer) -> None:
+    """Dump the database and restore it as the page says; what was acknowledged is there, and the log is sound."""
+    traces = [trace.id for trace in opened.traces.recent("things")]
+    base, name = composed.store.split("?")
+    (host,) = re.findall(r"host=(.*)", name)
+    variables = {**os.environ, "PGHOST": host, "PGUSER": "guarded"}
+    variables["PGPASSWORD"] = (composed.folder / "db-password").read_text("utf-8").strip()
+    server.sql("ALTER ROLE guarded CREATEDB")
+    for program, *words in (
+        ("pg_dump", "--format=custom", "--file=agentsym.dump", base.rpartition("/")[2]),
+        ("createdb", "--encoding=UTF8", "--template=template0", "restored"),
+        ("pg_restore", "--no-owner", "--exit-on-error", "--dbname=restored", "agentsym.dump"),
+    ):
+        command = [str(programs() / program), *words]
+        done = subprocess.run(command, cwd=composed.folder, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    try:
+        with Store.open(server.url("restored", "guarded")) as again:
+            assert len(traces) > 2 and set(again.traces.known(traces)) == set(traces)
+            assert again.tokens.all() == opened.tokens.all()
+            assert again.audit.verify() == opened.audit.verify()
+            assert again.releases.deployment("things") == opened.releases.deployment("things")
+    finally:
+        server.sql("DROP DATABASE restored WITH (FORCE)")
 
 
 def _evolves(composed: Composed, opened: Store) -> None:

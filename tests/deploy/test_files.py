@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,6 +60,15 @@ def require_legal(line: list[str]) -> None:
 @pytest.mark.parametrize("where", commands())
 def test_every_command_line_is_one_that_agentsym_takes(where: str) -> None:
     require_legal([str(word) for word in commands()[where]])
+
+
+def test_the_page_shows_command_lines_that_agentsym_takes() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    shown = [shlex.split(line) for line in re.findall(r"(?m)(?:^|[`/])agentsym ([a-z][^`\n#]+)", page)]
+    lines = [line for line in shown if line not in (["serve"], ["evolve", "watch"])]  # these are only named
+    assert len(lines) > 8
+    for line in lines:
+        require_legal(line)
 
 
 @pytest.mark.parametrize("wrong", [["serve", "x", "--prot", "1"], ["evolve", "wotch", "x"], ["tokens", "create"]])

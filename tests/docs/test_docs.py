@@ -45,6 +45,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/dashboard.md",
+    "docs/deploy.md",
     "docs/evolution.md",
     "docs/other_frameworks.md",
     "docs/scale.md",
