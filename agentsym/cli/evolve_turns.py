@@ -10,7 +10,7 @@ import typer
 
 from agentsym.cli import executors, options
 from agentsym.cli.screen import emit, say, warn
-from agentsym.errors import UsageError
+from agentsym.errors import AgentsymError
 
 if TYPE_CHECKING:
     from agentsym.deploy.evolution.evolution import Evolution, Turn
@@ -44,6 +44,7 @@ def once(
     where = executors.Where.given(executor, ray_address, workers)
 
     async def turns(evolution: Evolution) -> None:
+        evolution.deployment()
         async with evolution.means.executor:
             while (turn := await turn_once(evolution, me)) is not None:
                 done.append(turn)
@@ -79,10 +80,18 @@ def watch(
 
     where = executors.Where.given(executor, ray_address, workers)
 
+    warned: set[str] = set()
+
+    def told(error: AgentsymError) -> None:
+        """Warn of an error once, not at every look: a deployment may be begun later than its evolution."""
+        if str(error) not in warned:
+            warned.add(str(error))
+            warn(str(error))
+
     async def watching(evolution: Evolution) -> None:
         last = ""
         async with evolution.means.executor:
-            async for turn in turns(evolution, every=every, told=lambda error: warn(str(error))):
+            async for turn in turns(evolution, every=every, told=told):
                 if turn.model_dump_json() != last:
                     last = turn.model_dump_json()
                     _say(turn)
@@ -118,8 +127,6 @@ def _evolution(
         store, name or found.agent.name, found.agent, loaded,
         student=student, teacher=teacher, executor=where.executor(), concurrency=concurrency,
     )  # fmt: skip
-    if store.releases.deployment(made.name) is None:
-        raise UsageError(f"there is no deployment {made.name!r} in this store; `agentsym serve {agent}` makes it")
     return made
 
 

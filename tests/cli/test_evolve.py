@@ -236,10 +236,22 @@ def test_where_nothing_is_deployed_it_is_said(call: Call, command: str) -> None:
     assert done.code == 2 and "nothing is deployed in this store yet; `agentsym serve AGENT` does it" in done.err
 
 
-@pytest.mark.parametrize("command", ["once", "watch"])
-def test_evolving_begins_with_a_deployment(call: Call, command: str) -> None:
-    done = call("evolve", command, NAME)
-    assert done.code == 2 and f"there is no deployment 'things' in this store; `agentsym serve {NAME}`" in done.err
+def test_evolving_once_takes_a_deployment(call: Call) -> None:
+    done = call("evolve", "once", NAME)
+    assert done.code == 2 and "there is no deployment 'things'; `agentsym serve AGENT` makes one" in done.err
+
+
+def test_watching_waits_for_the_deployment_to_begin(
+    start: Callable[..., subprocess.Popen[str]], store: Store, agent: Network
+) -> None:
+    process = start("evolve", "watch", NAME, "--every", "0.1", "--json")
+    assert process.stderr is not None and process.stdout is not None
+    assert "there is no deployment 'things'" in process.stderr.readline()
+    begin(store, "things", agent, actor="ann")
+    assert json.loads(process.stdout.readline())["what"] == "waits"
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0 and "there is no deployment" not in errors, "it is told once"
 
 
 @pytest.mark.parametrize(

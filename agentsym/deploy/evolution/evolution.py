@@ -104,7 +104,7 @@ class Evolution:
             UsageError: nothing is deployed under the name.
             ConflictError: another process did it meanwhile; the next turn sees what.
         """
-        deployment = self._deployment()
+        deployment = self.deployment()
         watched = await self._watched(deployment)
         if watched is not None:
             return watched
@@ -343,7 +343,8 @@ class Evolution:
         known = {release.version: release.state for release in self.store.releases.releases(self.name)}
         return known.get(version)
 
-    def _deployment(self) -> Deployment:
+    def deployment(self) -> Deployment:
+        """Return the deployment as it stands; raises UsageError where there is none of that name."""
         found = self.store.releases.deployment(self.name)
         if found is None:
             raise UsageError(f"there is no deployment {self.name!r}; `agentsym serve AGENT` makes one")
