@@ -32,7 +32,7 @@ class _Shown(NamedTuple):
 
 
 def _ratios(args: argparse.Namespace) -> _Shown:
-    settings = Settings(args.rounds, args.seconds, args.learning, args.concurrency, args.latency_ms / 1000)
+    settings = Settings(args.rounds, args.seconds, args.learning, args.concurrency, args.latency_ms / 1000, args.nice)
     rows = [measured(student, settings) for student in args.student or STUDENTS]
     found = {"concurrency": settings.concurrency, "latency_ms": args.latency_ms, "students": rows}
     columns = ("direct/s", "server/s", "ratio", "CPU ms", "over direct", "p50 ms", "p99 ms", "learning/s", "ratio")
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of direct and server, in turns (default 5)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each, or between events (default 5)")
     parser.add_argument("--learning", type=int, default=2, help="rounds with learning beside (default 2)")
+    parser.add_argument("--nice", type=int, default=0, help="how far learning stands back: `nice -n` (default 0)")
     parser.add_argument("--requests", type=int, default=100_000, help="of --memory (default 100000)")
     parser.add_argument("--concurrency", type=int, default=32, help="clients (default 32)")
     parser.add_argument("--latency-ms", type=float, default=50.0, help="of the provider's double (default 50)")

@@ -39,6 +39,7 @@ class Settings(NamedTuple):
         learning: rounds with a learning process beside.
         concurrency: clients.
         latency: seconds that the provider's double takes.
+        nice: how far the learning process stands back for all others (`nice`).
     """
 
     rounds: int = 5
@@ -46,6 +47,7 @@ class Settings(NamedTuple):
     learning: int = 2
     concurrency: int = 32
     latency: float = 0.05
+    nice: int = 0
 
 
 class _Numbers:
@@ -122,7 +124,7 @@ class _Bench:
     def _evolve(self) -> list[dict[str, Any]]:
         turns: list[dict[str, Any]] = []
         while not turns or turns[-1]["what"] not in _ENDS:
-            turns += done(self._serving.evolve("once"))
+            turns += done(self._serving.evolve("once", nice=self._settings.nice))
         return turns
 
     @contextmanager

@@ -98,11 +98,15 @@ class Serving:
         self._process.kill()
         self._process.wait()
 
-    def evolve(self, command: str, *words: str) -> subprocess.Popen[str]:
-        """Start a command of `agentsym evolve` in a process of its own; its answer is JSON."""
+    def evolve(self, command: str, *words: str, nice: int = 0) -> subprocess.Popen[str]:
+        """Start a command of `agentsym evolve` in a process of its own, as nice as is said; its answer is JSON."""
         whole = self._words("evolve", command) if command in ("once", "watch") else self._decision(command)
         return subprocess.Popen(
-            [*whole, *words, "--json"], env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ["nice", "-n", str(nice), *whole, *words, "--json"],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def decide(self, command: str, *words: str) -> dict[str, Any]:
@@ -144,7 +148,7 @@ def done(process: subprocess.Popen[str]) -> Any:
     """
     out, said = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(map(str, process.args[1:3]))} failed: {said}")  # type: ignore[index]
+        raise RuntimeError(f"{' '.join(map(str, process.args[3:6]))} failed: {said}")  # type: ignore[index]
     return json.loads(out)
 
 
