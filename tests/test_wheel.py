@@ -25,7 +25,10 @@ pytestmark = pytest.mark.xdist_group("wheel")  # one environment serves all test
 MESSAGE = {"message": "My card was charged twice", "arrived": "2026-11-23T09:30"}
 SHARES = {"train": 40, "val": 20, "test": 20}  # rows of the training
 PIP = (sys.executable, "-m", "pip")
-EXTRAS = ("litellm", "torch", "transformers", "pandas", "pyarrow", "langchain_openai")
+EXTRAS = (
+    *("litellm", "torch", "transformers", "pandas", "pyarrow", "langchain_openai"),
+    *("fastapi", "mcp", "psycopg", "ray"),
+)
 OURS_ALONE = ("tools", "pipelines", "evals", "tests", "examples")
 
 IMPORT_ALL = """
@@ -34,7 +37,9 @@ import agentsym
 there = [name for name in sys.argv[1:] if importlib.util.find_spec(name)]
 assert not there, there
 for module in pkgutil.walk_packages(agentsym.__path__, "agentsym."):
-    if module.name != "agentsym.store.migrations.env":  # a script that alembic runs
+    script = module.name == "agentsym.store.migrations.env"  # alembic runs it
+    serving = module.name.startswith("agentsym.deploy.server.")  # `agentsym serve` looks for its extra first
+    if not script and not serving:
         importlib.import_module(module.name)
 """
 

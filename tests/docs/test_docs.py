@@ -206,13 +206,18 @@ def _pattern(line: str, kinds: Sequence[tuple[re.Pattern[str], str]]) -> str:
     return (pattern + re.escape(line[at:])).replace("…", ".*")
 
 
+def find_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let programs that a page starts be those of this environment, as for a reader who has activated it."""
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder to work in; README.md is read in a checkout, so `docs` lies in it too."""
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    find_ours(monkeypatch)
     known = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - known:

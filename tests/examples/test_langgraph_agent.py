@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from evals.openai_server import Server
-from tests.docs.test_docs import Reader, blocks
+from tests.docs.test_docs import Reader, blocks, find_ours
 from tests.examples.brain import CITE, TELL, brain
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +44,7 @@ def test_the_page_optimizes_the_graph_which_then_answers_better_where_agentsym_i
     (elsewhere / "agentsym.py").write_text("raise ImportError('agentsym is not installed here')\n", "utf-8")
     asked = 0
     with Server(brain, key="secret") as server:
+        find_ours(monkeypatch)
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "secret")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
