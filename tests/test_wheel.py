@@ -31,15 +31,15 @@ EXTRAS = (
 )
 OURS_ALONE = ("tools", "pipelines", "evals", "tests", "examples")
 
+# A script that alembic runs, and what is imported only after a look whether its extra is there.
 IMPORT_ALL = """
+EXCEPT = ("agentsym.store.migrations.env", "agentsym.deploy.server.", "agentsym.store.postgres_texts")
 import importlib, importlib.util, pkgutil, sys
 import agentsym
 there = [name for name in sys.argv[1:] if importlib.util.find_spec(name)]
 assert not there, there
 for module in pkgutil.walk_packages(agentsym.__path__, "agentsym."):
-    script = module.name == "agentsym.store.migrations.env"  # alembic runs it
-    serving = module.name.startswith("agentsym.deploy.server.")  # `agentsym serve` looks for its extra first
-    if not script and not serving:
+    if not module.name.startswith(EXCEPT):
         importlib.import_module(module.name)
 """
 
