@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from evals.deployed import clients, direct
 from evals.deployed.figures import cpu_s, load, median
@@ -155,9 +154,12 @@ def _postgres() -> Iterator[Callable[[], Database]]:
 
         def new() -> Database:
             url = server.database()
-            name = urlsplit(url).path.lstrip("/")
-            count = "SELECT pg_total_relation_size('traces')"
-            return Database("PostgreSQL", url, lambda: cpu_s(postmaster), lambda _: int(server.sql(count, name)))
+
+            def size(_place: str) -> int:
+                [(found,)] = server.sql("SELECT pg_total_relation_size('traces')", url)
+                return int(found)
+
+            return Database("PostgreSQL", url, lambda: cpu_s(postmaster), size)
 
         yield new
 
@@ -180,7 +182,7 @@ def _needs(found: list[Kept], requests_a_day: float, days: float) -> dict[float,
     return {
         sampling: needs(
             requests_a_day,
-            Cost((whole if sampling else row).server_ms, whole.database_ms, whole.disk_bytes, row.disk_bytes),
+            Cost(whole.server_ms, whole.database_ms, whole.disk_bytes, row.disk_bytes),
             sampling=sampling,
             days=days,
         )
