@@ -182,7 +182,7 @@ def load_policy(file: Path | None) -> Policy:
         plain = yaml.load(file.read_text("utf-8"), Strict)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{file}: the policy cannot be read: {error}") from error
-    return checked_policy({} if plain is None else plain, str(file))
+    return _found_from(file.absolute().parent, checked_policy({} if plain is None else plain, str(file)))
 
 
 def _found_from(folder: Path, policy: Policy) -> Policy:

@@ -57,12 +57,21 @@ def test_what_is_said_counts_and_the_rest_stays(tmp_path: Path) -> None:
 def test_a_policy_survives_being_written_and_read(tmp_path: Path) -> None:
     policy = Policy(
         traces=Traces(sampling=0.25, redact=(), patterns={"customer": r"C-\d+"}, retention_days=None),
-        learning=Learning(metric="own.py:fn", max_usd=2.5, cool_down=0),
+        learning=Learning(metric=f"{tmp_path}/own.py:fn", max_usd=2.5, cool_down=0),
         allowed=Allowed(structure=True, frozen=("a", "b/c")),
-        shadow=Shadow(stubs={"send": {"id": 1, "ok": [True, None]}}, must_pass="rows.jsonl"),
+        shadow=Shadow(stubs={"send": {"id": 1, "ok": [True, None]}}, must_pass=f"{tmp_path}/rows.jsonl"),
         judge=Judge(model="openai/x", rubric="be kind"),
     )
     assert load(tmp_path, yaml.safe_dump(policy.model_dump(mode="json"))) == policy
+
+
+def test_files_are_looked_for_beside_the_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = load(folder, "learning: {metric: 'own.py:fn'}\nshadow: {must_pass: rows/must.jsonl}")
+    assert (found.learning.metric, found.shadow.must_pass) == (f"{folder}/own.py:fn", f"{folder}/rows/must.jsonl")
+    assert load(folder, "learning: {metric: f1}").learning.metric == "f1"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -35,6 +36,9 @@ from agentsym.errors import AgentsymError
 
 Background = Callable[[Service], Coroutine[Any, Any, None]]
 """Work beside the requests: begun with the server, cancelled when it stops."""
+
+BUSY = ("/invoke", "/feedback")
+"""Routes that nearly all requests go to."""
 
 log = logging.getLogger("agentsym.serve")
 
@@ -87,9 +91,22 @@ def create_app(
     app.add_exception_handler(AgentsymError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(Guard, service=service, doorkeeper=doorkeeper, metrics=served.metrics, settings=settings)
+    app.add_middleware(
+        Guard,
+        service=service,
+        doorkeeper=doorkeeper,
+        metrics=served.metrics,
+        settings=settings,
+        busy={
+            ("POST", route.path): route for route in app.routes if isinstance(route, APIRoute) and route.path in BUSY
+        },
+    )
     app.state.served = served
     return app
+
+
+def _routes(app: FastAPI) -> list[APIRoute]:
+    return [route for route in app.routes if isinstance(route, APIRoute)]
 
 
 def _lifespan(service: Service, background: Sequence[Background]) -> Callable[[FastAPI], Any]:
