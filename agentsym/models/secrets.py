@@ -16,25 +16,48 @@ from agentsym.network.shown import cut
 PLACEHOLDER = "[secret]"
 _SHORTEST = 8  # characters; a shorter value is as likely a word
 _NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_KEY")
-_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(shape, re.IGNORECASE), kept)
-    for shape, kept in (
-        (r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@", r"\g<1>[secret]@"),  # userinfo of a URL
-        (r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+)[\w.~+/=*-]+", r"\g<1>[secret]"),
-        (r"(\b(?:bearer|basic)\s+)(?=[\w.~+/=*-]*[\d*])[\w.~+/=*-]{12,}", r"\g<1>[secret]"),
-        (r"([?&;](?:[\w-]*[_-])?(?:api)?(?:key|token|secret|signature|password)=)[^&\s\"'<>#]+", r"\g<1>[secret]"),
-        (r"(\b(?:api[_-]?key|x-api-key|access[_-]?token)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]{8,}", r"\g<1>[secret]"),
-        (r"\bsk-[\w*.-]{12,}", "[secret]"),
+_PREFIXES = (
+    *("sk", "pk", "rk", "gsk", "xai", "csk", "nvapi", "pplx", "fw", "hf", "r8", "tgp"),
+    *("ghp", "gho", "ghs", "github_pat"),
+)
+_SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = tuple(
+    (signs, re.compile(shape, re.IGNORECASE), kept)
+    for signs, shape, kept in (
+        (("://",), r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@", r"\g<1>[secret]@"),  # userinfo of a URL
         (
-            r"\b(?:sk|pk|rk|gsk|xai|csk|nvapi|pplx|fw|hf|r8|tgp|ghp|gho|ghs|github_pat)[-_]"
+            ("authorization",),
+            r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+)[\w.~+/=*-]+",
+            r"\g<1>[secret]",
+        ),
+        (
+            ("bearer", "basic"),
+            r"(\b(?:bearer|basic)\s+)(?=[\w.~+/=*-]*[\d*])[\w.~+/=*-]{12,}",
+            r"\g<1>[secret]",
+        ),
+        (
+            ("key=", "token=", "secret=", "signature=", "password="),
+            r"([?&;](?:[\w-]*[_-])?(?:api)?(?:key|token|secret|signature|password)=)[^&\s\"'<>#]+",
+            r"\g<1>[secret]",
+        ),
+        (
+            ("apikey", "api_key", "api-key", "accesstoken", "access_token", "access-token"),
+            r"(\b(?:api[_-]?key|x-api-key|access[_-]?token)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]{8,}",
+            r"\g<1>[secret]",
+        ),
+        (("sk-",), r"\bsk-[\w*.-]{12,}", "[secret]"),
+        (
+            tuple(f"{prefix}{mark}" for prefix in _PREFIXES for mark in "-_"),
+            rf"\b(?:{'|'.join(_PREFIXES)})[-_]"
             r"(?=[\w*.-]*[\d*])[\w*.-]{12,}",  # a digit, or one that is starred out: prose has neither
             "[secret]",
         ),
-        (r"\bAIza[\w-]{20,}", "[secret]"),
-        (r"\bAKIA[A-Z0-9]{12,}", "[secret]"),
-        (r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", "[secret]"),  # a JSON web token
+        (("aiza",), r"\bAIza[\w-]{20,}", "[secret]"),
+        (("akia",), r"\bAKIA[A-Z0-9]{12,}", "[secret]"),
+        (("eyj",), r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", "[secret]"),  # a JSON web token
     )
 )
+"""Signs of which a text must hold one in small letters, the shape, and what is left of it. Most texts hold no sign, and
+looking for one takes a tenth of the time that the shapes take."""
 
 
 def scrub(text: str, values: Sequence[str] | None = None) -> str:
@@ -44,8 +67,10 @@ def scrub(text: str, values: Sequence[str] | None = None) -> str:
     """
     for value in secret_values() if values is None else values:
         text = text.replace(value, PLACEHOLDER)
-    for shape, kept in _SHAPES:
-        text = shape.sub(kept, text)
+    folded = text.casefold()
+    for signs, shape, kept in _SHAPES:
+        if any(map(folded.__contains__, signs)):
+            text = shape.sub(kept, text)
     return text
 
 

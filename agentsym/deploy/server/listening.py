@@ -7,6 +7,7 @@ process at once.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -71,6 +72,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()  # all that was imported and compiled stays, so it is not looked through again and again
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
