@@ -71,7 +71,8 @@ class Allowed(Frozen):
         code: code of tools, and new tools. What a tool or node of the user's own runs can never be changed.
         models: models of nodes, and other options.
         urls: addresses that the version before does not hold.
-        growth: by what share the learned texts may grow, over at least `growth_from` characters.
+        growth: by what share the learned texts may grow, over at least `growth_from` characters; worked examples do
+            not count, as the agent's own `max_per_label` says how many there may be.
         growth_from: characters that are free.
         frozen: paths of parameters that stay as they are, with everything below them.
     """

@@ -21,7 +21,6 @@ from evals.deployed.workers import Worker
 
 POLICY = """
 learning: {cool_down: 0, min_failures: 3}
-allowed: {growth: 10}
 release: {approval: always, canary: 0}
 """
 GOAL_ALONE, GOAL_LEARNING, GOAL_CPU_MS, GOAL_TAIL = 0.5, 0.25, 2.0, 5.0

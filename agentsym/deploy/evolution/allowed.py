@@ -15,7 +15,7 @@ from agentsym.errors import UsageError
 from agentsym.network.canonical import canonical_json
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode, ToolNode
-from agentsym.network.parameters import Choices, Code, Option, Parameter, Structure, owner_of
+from agentsym.network.parameters import Choices, Code, Examples, Option, Parameter, Structure, owner_of
 from agentsym.network.tool import Tool
 
 N = TypeVar("N", bound=Network)
@@ -203,7 +203,8 @@ def _plain(network: Network) -> dict[str, Any]:
 
 
 def _length(network: Network) -> int:
-    """Return how many characters learning has written, or may have."""
-    values = [item.content for path, item in network.parameters().items() if path != "structure"]
+    """Return how many characters learning has written, or may have; worked examples have a bound of their own."""
+    texts = (item for item in network.parameters().values() if not isinstance(item, Structure | Examples))
+    values = [item.content for item in texts]
     docs = [dict(_argument_docs(tool)) for _, tool in _tools(network)]
     return sum(map(len, strings([values, docs])))

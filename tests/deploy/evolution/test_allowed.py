@@ -27,7 +27,7 @@ from agentsym.network.edits import (
 from agentsym.network.fields import Choice, Field
 from agentsym.network.network import Network
 from agentsym.network.nodes import AgentNode, FunctionNode, PromptNode, Tool, ToolNode
-from agentsym.network.parameters import Choices, Code, Number, Option, Rules, Structure, Text
+from agentsym.network.parameters import Choices, Code, Examples, Number, Option, Rules, Structure, Text
 from tests.network.samples import networks
 
 NOTHING = Allowed()
@@ -391,3 +391,12 @@ def test_what_was_learned_in_the_narrowed_agent_stays_when_it_is_widened(network
     learned = narrow.with_parameter(path, narrow.parameter(path).with_value("Learned."))
     back = widened(learned, network)
     assert back == network.with_parameter(path, network.parameter(path).with_value("Learned."))
+
+
+def test_worked_examples_are_no_growth_of_the_texts() -> None:
+    base = desk()
+    held = base.parameter("triage/examples")
+    long = [{"input": {"question": f"{n} {'so ' * 2000}"}, "output": {"intent": "refund"}} for n in range(8)]
+    assert said(base.with_parameter("triage/examples", held.with_value(Examples(long).value)), NOTHING, base) == []
+    more = base.with_parameter("triage/examples", Examples(long, max_per_label=99))
+    assert any("limits were changed" in words for words in said(more, NOTHING, base))
