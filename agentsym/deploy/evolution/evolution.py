@@ -20,13 +20,14 @@ from agentsym.deploy.evolution.material import Material, gather
 from agentsym.deploy.evolution.monitor import BASELINE, LOOKS, Look, error_looks, score_looks
 from agentsym.deploy.evolution.shadow import Evaluation, shadow
 from agentsym.deploy.policy import Policy
-from agentsym.errors import NetworkError, UsageError
+from agentsym.errors import BudgetExceeded, NetworkError, UsageError
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.metrics import Metric, load_metric
 from agentsym.learning.teacher.contrastive import ContrastiveTeacher
+from agentsym.models.budget import Budget
 from agentsym.models.door import Door
 from agentsym.models.protocol import LanguageModel
-from agentsym.network.canonical import Frozen
+from agentsym.network.canonical import Frozen, content_hash
 from agentsym.network.network import Network
 from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
@@ -37,6 +38,7 @@ from agentsym.store.live.traces import Trace
 from agentsym.store.store import Store
 
 ACTOR = "evolution"
+COMPARED = "compared"
 What = Literal["waits", "learned", "rejected", "held", "canary", "promoted", "rolled_back", "frozen"]
 
 
@@ -96,6 +98,7 @@ class Evolution:
         self.metric: Metric = load_metric(policy.learning.metric)
         require_another(policy.judge.model, teacher if teacher is not None else os.environ.get("AGENTSYM_TEACHER"))
         check_frozen(agent, policy.allowed)
+        self._policy_hash = content_hash(policy.model_dump(mode="json"))
 
     async def turn(self) -> Turn:
         """Do the one thing that is due.
@@ -111,7 +114,10 @@ class Evolution:
         if deployment.frozen:
             return Turn(what="frozen", reason="learning is frozen; `agentsym evolve unfreeze` lets it go on")
         if self.policy.judge.model is not None:
-            await self._judging(deployment).judge_new()
+            try:
+                await self._judging(deployment).judge_new()
+            except BudgetExceeded as stopped:
+                return Turn(what="waits", reason=f"the judge was stopped: {stopped}")
         open_ = self.store.releases.releases(self.name, *OPEN)
         if open_:
             return await self._moved_on(deployment, open_[0])
@@ -203,21 +209,51 @@ class Evolution:
 
     async def _compared(self, deployment: Deployment, candidate: Release) -> Turn:
         """Compare a candidate with the live version on questions that it has not learned from."""
-        found = await self.compare(deployment.live, candidate.version)
+        if waits := self._compared_before(deployment, candidate):
+            return Turn(what="waits", version=candidate.version, reason=waits)
+        seen = self.material(self.network(deployment.live)).newest
+        try:
+            found = await self.compare(deployment.live, candidate.version)
+            doubt = await self._doubted(deployment) if found.verdict == "promote" else ""
+        except BudgetExceeded as stopped:
+            reason = f"the comparison was stopped: {stopped}; change the caps under learning, or decide yourself"
+            return self._waits(candidate, reason, seen, None)
         details = {"shadow": found.model_dump(mode="json")}
         reason = "; ".join(found.reasons)
         release = self.policy.release
         if found.verdict == "reject":
             return self._rejected(candidate, reason, details)
         if found.verdict == "hold" and release.approval == "never":
-            return Turn(what="waits", version=candidate.version, reason=reason)
-        if found.verdict == "promote" and (doubt := await self._doubted(deployment)):
+            missing = self.policy.shadow.min_rows - found.n
+            return self._waits(candidate, reason, seen, missing if missing > 0 else self.policy.learning.min_failures)
+        if doubt:
             self._move(candidate, "held", doubt, details)
             return Turn(what="held", version=candidate.version, reason=doubt)
         if found.verdict == "hold" or release.approval == "always":
             self._move(candidate, "held", reason, details)
             return Turn(what="held", version=candidate.version, reason=reason)
         return self._released(deployment, candidate, reason, details)
+
+    def _waits(self, candidate: Release, reason: str, seen: int, wanted: int | None) -> Turn:
+        """Leave a candidate as it is, and note how many new rows it takes to compare again (None: another policy)."""
+        about = {"reason": reason, "feedback": seen, "wanted": wanted, "policy": self._policy_hash}
+        self.store.audit.write(ACTOR, COMPARED, f"{self.name}@{candidate.version}", about)
+        return Turn(what="waits", version=candidate.version, reason=reason)
+
+    def _compared_before(self, deployment: Deployment, candidate: Release) -> str:
+        """Say why a comparison would find what the last one did; "" where there was none, or enough is new."""
+        last = self.store.audit.last(COMPARED, f"{self.name}@{candidate.version}")
+        if last is None or (about := last.data())["policy"] != self._policy_hash:
+            return ""
+        reason, wanted = str(about["reason"]), about["wanted"]
+        if wanted is None:
+            return reason
+        if self.store.traces.said_since(self.name, about["feedback"]) >= wanted:
+            rows = self.material(self.network(deployment.live)).examples
+            new = sum(each.part == "replay" and each.judgement.seq > about["feedback"] for each in rows)
+            if new >= wanted:
+                return ""
+        return f"{reason}; it is compared again after {wanted} new rows"
 
     async def _doubted(self, deployment: Deployment) -> str:
         """Say why a judge's word is not enough, where the comparison rests on it; "" where it is, or does not."""
@@ -237,8 +273,20 @@ class Evolution:
     def _judging(self, deployment: Deployment) -> Judging:
         live, policy = self.network(deployment.live), self.policy.judge
         return Judging(
-            self.store, self.name, live, self.metric, policy, model=self.means.judge, concurrency=self.means.concurrency
+            self.store,
+            self.name,
+            live,
+            self.metric,
+            policy,
+            model=self.means.judge,
+            door=self._door(),
         )
+
+    def _door(self) -> Door:
+        """Return a new way to the models, with the policy's caps."""
+        learning = self.policy.learning
+        budget = Budget(learning.max_calls, learning.max_tokens, learning.max_usd)
+        return Door(concurrency=self.means.concurrency, budget=budget)
 
     async def compare(self, live: str, candidate: str) -> Evaluation:
         """Run the shadow evaluation of a candidate."""
@@ -248,7 +296,7 @@ class Evolution:
             student=student_model(self.means.student),
             teacher=ContrastiveTeacher(),  # never asked: people's judgements score
             metric=material.metric,
-            door=Door(concurrency=self.means.concurrency),
+            door=self._door(),
             concurrency=self.means.concurrency,
             comments="metric",
             writes=material.writes,
@@ -324,7 +372,7 @@ class Evolution:
             return Turn(what="waits", reason=f"{len(failures)} new failures; the cool-down ends in {rest:.0f} s")
         run, candidate = await learn(self.store, self.name, base, material, self.policy, self.means)
         blocked = self._state(candidate.version) if candidate.version != base.version else None
-        seen = max((example.judgement.seq for example in material.examples), default=0)
+        seen = material.newest
         about = {"run": run.id, "feedback": seen, "failures": len(failures), "status": run.status}
         if candidate.version == base.version or blocked:
             nothing = f"what is {blocked} already" if blocked else f"nothing better ({run.reason})"

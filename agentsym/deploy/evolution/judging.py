@@ -46,7 +46,7 @@ class Judging:
         metric: compares outputs with labels.
         policy: the judge's part of the policy; its model must be set.
         model: the model itself, where it is not to be found by its name.
-        concurrency: calls in flight.
+        door: the way to it, with its caps; None for no caps.
     """
 
     def __init__(
@@ -58,21 +58,25 @@ class Judging:
         policy: Judge,
         *,
         model: LanguageModel | None = None,
-        concurrency: int = 8,
+        door: Door | None = None,
     ) -> None:
         assert policy.model is not None
         self._store, self._name, self._network, self._metric, self._policy = store, name, network, metric, policy
         several = policy.samples > 1
         self._teacher = LLMTeacher(
             model or resolve(policy.model),
-            Door(concurrency=concurrency),
+            door or Door(),
             judge=policy.rubric,
             samples=policy.samples,
             temperature_loss=TEMPERATURE if several else 0.0,
         )
 
     async def judge_new(self) -> int:
-        """Score the share of the newest traces that nobody has judged; return how many were scored."""
+        """Score the share of the newest traces that nobody has judged; return how many were scored.
+
+        Raises:
+            BudgetExceeded: a cap of the door stopped it; what was scored before is kept.
+        """
         traces = [
             trace
             for trace in self._store.traces.recent(self._name, most=4 * AT_ONCE)
@@ -108,7 +112,8 @@ class Judging:
         return agreement
 
     async def _judge(self, traces: Sequence[Trace]) -> int:
-        reports = await asyncio.gather(*(self._report(trace) for trace in traces))
+        reports = await asyncio.gather(*(self._report(trace) for trace in traces), return_exceptions=True)
+        failed = next((each for each in reports if isinstance(each, BaseException)), None)
         at = datetime.now(UTC).isoformat(timespec="microseconds")
         said = [
             Feedback(
@@ -122,9 +127,11 @@ class Judging:
                 at=at,
             )
             for trace, report in zip(traces, reports, strict=True)
-            if report is not None
+            if isinstance(report, LossReport)
         ]
         self._store.traces.add((), said)
+        if failed is not None:
+            raise failed
         return len(said)
 
     async def _report(self, trace: Trace) -> LossReport | None:

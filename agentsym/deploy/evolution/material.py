@@ -33,6 +33,11 @@ class Material(NamedTuple):
     metric: FeedbackMetric
     writes: RecordedWrites
 
+    @property
+    def newest(self) -> int:
+        """The place of the newest feedback in it."""
+        return max((example.judgement.seq for example in self.examples), default=0)
+
     def rows(self, part: Part) -> tuple[Row, ...]:
         """Return the rows of a set, the newest first; the curated ones are must-pass rows too."""
         found = tuple(example.row for example in self.examples if example.part == part)

@@ -97,3 +97,16 @@ def test_rank_correlation_is_spearmans() -> None:
     a, b = [0.1, 0.4, 0.4, 0.9, 1.0, 0.2], [0.0, 1.0, 0.0, 1.0, 1.0, 0.0]
     assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
     assert spearman([1, 1, 1], [1, 2, 3]) == 0.0 == spearman([1], [1])
+
+
+def test_a_judge_that_comes_to_a_cap_keeps_what_it_said_and_goes_on_later(start: Any, wheel: Any) -> None:
+    running = start(agent())
+    section = {"model": "double:judge", "samples": 1, "share": 1.0}
+    judge = ScriptedModel([knowing], name="double:judge", remote=False)
+    evolution = wheel(agent(), {"judge": section, "learning": {"max_calls": 15}}, judge=judge)
+    ask_only(running, 20, seed=5)
+    turn = asyncio.run(evolution.turn())
+    assert turn.what == "waits" and "the judge was stopped" in turn.reason
+    assert len(list(running.store.traces.judged("counter", most=100))) == 15
+    asyncio.run(evolution.turn())
+    assert len(list(running.store.traces.judged("counter", most=100))) == 20

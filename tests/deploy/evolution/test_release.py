@@ -320,3 +320,50 @@ def test_a_canary_that_answers_nobody_any_more_is_refused(start: Any, wheel: Any
     releases.roll_back("counter", expected=other.version, to=base.version, actor="Ann", reason="it was a mistake")
     turn = turned(evolution)[0]
     assert turn.what == "rejected" and "answers nobody any more" in turn.reason
+
+
+def counted(evolution: Any) -> list[tuple[str, ...]]:
+    """Note the comparisons that an evolution makes."""
+    made: list[tuple[str, ...]] = []
+    compare = evolution.compare
+
+    async def noted(*versions: str) -> Any:
+        made.append(versions)
+        return await compare(*versions)
+
+    evolution.compare = noted
+    return made
+
+
+def test_a_candidate_with_too_few_rows_is_compared_again_when_there_are_more(start: Any, wheel: Any) -> None:
+    base, better = agent(), taught(agent())
+    policy = {"release": {"approval": "never", "canary": 0}}
+    running, evolution = start(base), wheel(base, policy)
+    made = counted(evolution)
+    asks(running, 50, seed=1)
+    running.store.releases.propose("counter", better, parent=base.version, actor="test")
+    first, second = turned(evolution)[-1], turned(evolution)[-1]
+    assert first.what == second.what == "waits" and "fewer than 30" in first.reason
+    assert second.reason.startswith(first.reason) and "new rows" in second.reason
+    asks(running, 3, seed=2)
+    assert turned(evolution)[-1].what == "waits" and len(made) == 1
+    other = wheel(base, {**policy, "shadow": {"min_rows": 29}})
+    again = counted(other)
+    turned(other)
+    assert len(again) == 1, "another policy may decide otherwise"
+    turned(evolution)
+    asks(running, 120, seed=3)
+    assert turned(evolution)[0].what == "promoted"
+
+
+def test_a_comparison_that_comes_to_a_cap_waits_for_another_policy(start: Any, wheel: Any) -> None:
+    base, better = agent(), taught(agent())
+    capped = wheel(base, {"learning": {"cool_down": 0, "max_calls": 10}})
+    running, made = start(base), counted(capped)
+    asks(running, 120, seed=1)
+    running.store.releases.propose("counter", better, parent=base.version, actor="test")
+    for _ in range(2):
+        turn = turned(capped)[-1]
+        assert turn.what == "waits" and "the comparison was stopped" in turn.reason and "10" in turn.reason
+    assert len(made) == 1
+    assert turned(wheel(base))[0].what == "promoted"
