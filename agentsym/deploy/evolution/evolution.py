@@ -6,6 +6,7 @@ may turn it: what must happen once is done by compare-and-swap.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from agentsym.deploy.evolution.material import Material, gather
 from agentsym.deploy.evolution.monitor import BASELINE, LOOKS, Look, error_looks, score_looks
 from agentsym.deploy.evolution.shadow import Evaluation, shadow
 from agentsym.deploy.policy import Policy
-from agentsym.errors import BudgetExceeded, NetworkError, UsageError
+from agentsym.errors import BudgetExceeded, ConflictError, NetworkError, UsageError
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.metrics import Metric, load_metric
 from agentsym.learning.teacher.contrastive import ContrastiveTeacher
@@ -39,6 +40,8 @@ from agentsym.store.store import Store
 
 ACTOR = "evolution"
 COMPARED = "compared"
+COOLS = ("learning ended", "promoted", "rolled_back", "taken over", "rejected")
+"""What the cool-down counts from."""
 What = Literal["waits", "learned", "rejected", "held", "canary", "promoted", "rolled_back", "frozen"]
 
 
@@ -113,6 +116,15 @@ class Evolution:
             return watched
         if deployment.frozen:
             return Turn(what="frozen", reason="learning is frozen; `agentsym evolve unfreeze` lets it go on")
+        try:
+            return await self._next(deployment)
+        except ConflictError as error:
+            if not self.deployment().frozen:
+                raise
+            return Turn(what="frozen", reason=str(error))
+
+    async def _next(self, deployment: Deployment) -> Turn:
+        """Judge, move the open candidate on, or learn a new one."""
         if self.policy.judge.model is not None:
             try:
                 await self._judging(deployment).judge_new()
@@ -309,17 +321,19 @@ class Evolution:
                 evaluator, material.metric, base, self.network(candidate), replay, must_pass, self.policy.shadow
             )
 
-    def _released(
-        self, deployment: Deployment, candidate: Release, reason: str, details: Mapping[str, Any], actor: str = ACTOR
-    ) -> Turn:
+    def _released(self, deployment: Deployment, candidate: Release, reason: str, details: Mapping[str, Any]) -> Turn:
         """Let a candidate answer: a share of the threads first, or all of them."""
         share = self.policy.release.canary
         if share and candidate.state != "canary":
-            self.store.releases.move(candidate, "canary", actor=actor, reason=reason, details=details, share=share)
+            self.store.releases.move(
+                candidate, "canary", actor=ACTOR, reason=reason, details=details, share=share, unless_frozen=True
+            )
             return Turn(
                 what="canary", version=candidate.version, reason=f"it answers {share:.0%} of the threads; {reason}"
             )
-        self.store.releases.promote(candidate, expected=deployment.live, actor=actor, reason=reason, details=details)
+        self.store.releases.promote(
+            candidate, expected=deployment.live, actor=ACTOR, reason=reason, details=details, unless_frozen=True
+        )
         return Turn(what="promoted", version=candidate.version, reason=reason)
 
     async def _tried(self, deployment: Deployment, candidate: Release) -> Turn:
@@ -357,10 +371,9 @@ class Evolution:
         """Learn a candidate, if there are enough new failures and the last one is long enough ago."""
         learning = self.policy.learning
         last = self.store.audit.last("learning ended", self.name)
-        now = datetime.now(UTC)
-        changed = max(deployment.changed, last.at if last else "")
-        rest = learning.cool_down - (now - datetime.fromisoformat(changed)).total_seconds()
-        after = int(last.data().get("feedback", 0)) if last else 0
+        about = last.data() if last else {}
+        same = about.get("policy") == self._policy_hash  # another policy may make more of the same feedback
+        after = int(about.get("feedback", 0)) if same else 0
         if self.store.traces.said_since(self.name, after) < learning.min_failures:
             return Turn(what="waits", reason="there is hardly any new feedback to learn from")
         base = self.network(deployment.live)
@@ -368,23 +381,38 @@ class Evolution:
         failures = material.failures(deployment.live, after)
         if len(failures) < learning.min_failures:
             return Turn(what="waits", reason=f"{len(failures)} of {learning.min_failures} new failures to learn from")
-        if rest > 0 and (last is not None or deployment.generation > 1):
+        if (rest := self._rest()) > 0:
             return Turn(what="waits", reason=f"{len(failures)} new failures; the cool-down ends in {rest:.0f} s")
         run, candidate = await learn(self.store, self.name, base, material, self.policy, self.means)
         blocked = self._state(candidate.version) if candidate.version != base.version else None
         seen = material.newest
-        about = {"run": run.id, "feedback": seen, "failures": len(failures), "status": run.status}
+        about = {"run": run.id, "failures": len(failures), "status": run.status, "policy": self._policy_hash}
+        learned = {**about, "feedback": seen, "learned": True}
         if candidate.version == base.version or blocked:
             nothing = f"what is {blocked} already" if blocked else f"nothing better ({run.reason})"
-            self.store.audit.write(ACTOR, "learning ended", self.name, {**about, "learned": False})
+            self.store.audit.write(ACTOR, "learning ended", self.name, {**learned, "learned": False})
             return Turn(what="learned", reason=f"run {run.id} found {nothing}")
         try:
             release = self.store.releases.propose(
-                self.name, candidate, parent=deployment.live, actor=ACTOR, details={"run": run.id}
+                self.name,
+                candidate,
+                parent=deployment.live,
+                actor=ACTOR,
+                details={"run": run.id},
+                unless_frozen=True,
             )
-        finally:
-            self.store.audit.write(ACTOR, "learning ended", self.name, {**about, "learned": True})
+        except ConflictError:  # what was learned is lost, so its feedback is not used up
+            lost = {**about, "feedback": after, "learned": False}
+            self.store.audit.write(ACTOR, "learning ended", self.name, lost)
+            raise
+        self.store.audit.write(ACTOR, "learning ended", self.name, learned)
         return await self._moved_on(deployment, release)
+
+    def _rest(self) -> float:
+        """Return how many seconds of the cool-down are left."""
+        last = self.store.audit.entries(deployment=self.name, events=COOLS, most=1)
+        since = (datetime.now(UTC) - datetime.fromisoformat(last[0].at)).total_seconds() if last else math.inf
+        return self.policy.learning.cool_down - since
 
     def _state(self, version: str) -> str | None:
         """Return where a version stands; None if the deployment does not know it."""

@@ -7,6 +7,7 @@ and what the optimizer has seen is never what a candidate is measured by.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +15,9 @@ from agentsym.learning.loss import PERFECT
 from agentsym.learning.metrics import Metric, evaluate
 from agentsym.learning.protocols import Row, Verdict
 from agentsym.network.network import Network
-from agentsym.store.live.traces import Feedback, Kind, Trace, example_id_of
+from agentsym.store.live.traces import Feedback, Kind, Origin, Trace, example_id_of
+
+log = logging.getLogger(__name__)
 
 Part = Literal["learn", "replay", "must_pass"]
 SHARES: Mapping[Part, float] = {"learn": 0.6, "replay": 0.3, "must_pass": 0.1}
@@ -51,6 +54,7 @@ class Example(NamedTuple):
     answer: Mapping[str, Any]
     version: str
     at: str
+    origin: Origin = "live"
 
 
 def part_of(example_id: str) -> Part:
@@ -109,7 +113,9 @@ def examples(network: Network, judged: Iterable[tuple[Trace, Sequence[Feedback]]
             label = {name: value for name, value in held.output.items() if name in gives}  # an answer that was approved
         name = example_id_of(held.inputs)
         row = Row(id=name, inputs=held.inputs, expected=label, source=f"trace {trace.id}")
-        made = Example(row, part_of(name), found._replace(label=label), held.output, trace.version, trace.at)
+        made = Example(
+            row, part_of(name), found._replace(label=label), held.output, trace.version, trace.at, trace.origin
+        )
         known = best.get(name)
         if known is None or RANK[found.kind] < RANK[known.judgement.kind]:
             best[name] = made
@@ -152,7 +158,10 @@ class FeedbackMetric:
 
 
 async def score_of(metric: Metric, trace: Trace, found: Judgement) -> float | None:
-    """Return the score of an answer as it was given: by its label, where there is one; None if it was not kept."""
+    """Return the score of an answer as it was given: by its label, where there is one.
+
+    None if the answer was not kept, or the metric gives no score: that says nothing of the answer.
+    """
     if not found.label:
         return found.score
     if trace.status != "ok":
@@ -160,4 +169,8 @@ async def score_of(metric: Metric, trace: Trace, found: Judgement) -> float | No
     if trace.trajectory is None:
         return None
     row = Row(id=trace.id, inputs=trace.trajectory.inputs, expected=dict(found.label))
-    return (await evaluate(metric, row, trace.trajectory.output)).score or 0.0
+    try:
+        return (await metric(row, trace.trajectory.output)).score
+    except Exception as error:  # of the user's own code; its text may hold what somebody asked
+        log.warning("trace %s has no score: the metric %s failed (%s)", trace.id, metric.name, type(error).__name__)
+        return None

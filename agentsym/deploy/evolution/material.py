@@ -47,12 +47,15 @@ class Material(NamedTuple):
         return (*found, *(row for row in self.curated if row.id not in known))
 
     def failures(self, version: str, after: int) -> list[Example]:
-        """Return what a version got wrong in the learn set, of what was judged after a place in the store."""
+        """Return what a version got wrong in the learn set, of what was judged after a place in the store.
+
+        What another program got wrong (imported traces) counts as the version's own.
+        """
         return [
             example
             for example in self.examples
             if example.part == "learn"
-            and example.version == version
+            and (example.version == version or example.origin == "imported")
             and example.judgement.seq > after
             and not _right(example)
         ]

@@ -92,7 +92,8 @@ class Releases:
     """The deployments of a store and their releases.
 
     All methods raise StoreError where the store cannot be read or written; those that change something name the actor,
-    and raise ConflictError when another one was faster.
+    and raise ConflictError when another one was faster. With `unless_frozen`, which is for who is no person, they raise
+    it too where the deployment is frozen.
     """
 
     def __init__(self, path: Any, writer: Engine, reader: Engine) -> None:
@@ -177,7 +178,14 @@ class Releases:
             append(connection, actor, "taken over", _object(name, network.version), {"from": expected})
 
     def propose(
-        self, name: str, network: Network, *, parent: str, actor: str, details: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        network: Network,
+        *,
+        parent: str,
+        actor: str,
+        details: Mapping[str, Any] | None = None,
+        unless_frozen: bool = False,
     ) -> Release:
         """Write down a new candidate, as a draft.
 
@@ -185,7 +193,7 @@ class Releases:
             ConflictError: the parent has an open candidate, or is not live any more, or the version is known: refused
                 before, rolled back, or in use.
         """
-        with self._changing(name) as connection:
+        with self._changing(name, unless_frozen=unless_frozen) as connection:
             live = connection.execute(select(deployments.c.live).where(deployments.c.name == name)).scalar()
             if live != parent:
                 raise ConflictError(f"{name}: {parent[:12]} is not live any more, so nothing is built on it")
@@ -210,6 +218,7 @@ class Releases:
         reason: str,
         details: Mapping[str, Any] | None = None,
         share: float = 0.0,
+        unless_frozen: bool = False,
     ) -> Release:
         """Move an open candidate on, but not to `live` (that is `promote`).
 
@@ -220,6 +229,7 @@ class Releases:
             reason: why.
             details: what is to be remembered with it, added to what is there.
             share: for `canary`: the share of the threads that it answers.
+            unless_frozen: only where the deployment is not frozen.
 
         Raises:
             UsageError: that state cannot follow.
@@ -228,7 +238,7 @@ class Releases:
         if to == "live" or release.state not in OPEN or to not in LEGAL[release.state]:
             raise UsageError(f"{release.version[:12]} is {release.state}; it cannot become {to}")
         name, version = release.deployment, release.version
-        with self._changing(name) as connection:
+        with self._changing(name, unless_frozen=unless_frozen) as connection:
             _set(connection, name, version, release.state, to, reason, {**release.details, **(details or {})})
             if to == "canary":
                 _point(connection, name, None, canary=version, share=share)
@@ -244,7 +254,14 @@ class Releases:
         return self.release(name, version)
 
     def promote(
-        self, release: Release, *, expected: str, actor: str, reason: str, details: Mapping[str, Any] | None = None
+        self,
+        release: Release,
+        *,
+        expected: str,
+        actor: str,
+        reason: str,
+        details: Mapping[str, Any] | None = None,
+        unless_frozen: bool = False,
     ) -> Deployment:
         """Make a candidate the live version by compare-and-swap.
 
@@ -259,7 +276,7 @@ class Releases:
             raise UsageError(f"{release.version[:12]} is {release.state}; it cannot become live{back}")
         name, version = release.deployment, release.version
         kept = {**release.details, **(details or {}), "from": expected}
-        with self._changing(name) as connection:
+        with self._changing(name, unless_frozen=unless_frozen) as connection:
             _point(connection, name, expected, live=version, canary=None, share=0.0)
             _set(connection, name, version, release.state, "live", reason, kept)
             _set(connection, name, expected, "live", "superseded", f"{version[:12]} took its place")
@@ -303,10 +320,12 @@ class Releases:
         return self._found(name)
 
     @contextmanager
-    def _changing(self, name: str) -> Iterator[Connection]:
+    def _changing(self, name: str, *, unless_frozen: bool = False) -> Iterator[Connection]:
         """Open the one transaction that changes a deployment at a time."""
         with explained(self.path), self._writer.begin() as connection:
             queue(connection, f"deployment {name}")
+            if unless_frozen and connection.scalar(select(deployments.c.frozen).where(deployments.c.name == name)):
+                raise ConflictError(f"{name}: learning was frozen meanwhile; `agentsym evolve unfreeze` lets it go on")
             yield connection
 
     def _found(self, name: str) -> Deployment:

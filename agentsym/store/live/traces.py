@@ -22,6 +22,7 @@ from agentsym.store.locks import queue
 Kind = Literal["label", "edit", "thumb", "metric", "judge"]
 """What feedback is: the right output; the output as a person has mended it; up or down; a number of the user's own
 program; a model's opinion."""
+Origin = Literal["live", "imported"]
 CHUNK = 400
 
 
@@ -50,7 +51,7 @@ class Trace(Frozen):
     tokens: int = 0
     usd: float | None = 0.0
     seconds: float = 0.0
-    origin: Literal["live", "imported"] = "live"
+    origin: Origin = "live"
     trajectory: Trajectory | None = None
 
 

@@ -203,6 +203,16 @@ async def test_the_score_of_an_answer_as_it_was_given() -> None:
     assert await score_of(exact, trace(keep=False), thumb) == 0.25
 
 
+async def test_a_metric_that_fails_says_nothing_of_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*given: Any) -> float:
+        raise ValueError(f"cannot read an apple in {given}")
+
+    label = judgement([said("label", label={"kind": "fruit"})])
+    assert label is not None and await score_of(load_metric(broken), trace("a pear"), label) is None
+    (record,) = caplog.records
+    assert "ValueError" in record.getMessage() and "apple" not in caplog.text
+
+
 def test_failures_are_new_of_the_version_and_in_the_learn_set() -> None:
     found = [
         (trace(f"question {n}", version=f"v{1 + n % 2}"), [said("thumb", n + 1, score=n % 3 / 2)]) for n in range(90)
@@ -218,6 +228,16 @@ def test_failures_are_new_of_the_version_and_in_the_learn_set() -> None:
     labelled = [(trace(f"question {n}"), [said("label", n + 1, label={"kind": "fruit"})]) for n in range(20)]
     right = examples(NETWORK, labelled)
     assert Material(right, (), FeedbackMetric(exact, right), RecordedWrites(NETWORK, (), {})).failures("v1", 0) == []
+
+
+def test_what_another_program_got_wrong_is_a_failure_of_every_version() -> None:
+    found = [
+        (trace(f"question {n}", origin=("live", "imported")[n % 2]), [said("thumb", n + 1, score=0)]) for n in range(40)
+    ]
+    made = examples(NETWORK, found)
+    failures = Material(made, (), FeedbackMetric(exact, made), RecordedWrites(NETWORK, (), {})).failures("v2", 10)
+    assert {each.origin for each in failures} == {"imported"} and len(failures) > 3
+    assert all(each.judgement.seq > 10 for each in failures)
 
 
 def test_curated_rows_are_must_pass_rows_once() -> None:
