@@ -20,6 +20,8 @@ from agentsym.store.live.releases import Release
 from agentsym.store.store import Store
 
 MOST = 20  # critiques and edits that are shown
+LIVE_CHANGES = ("promoted", "rolled_back", "taken over")
+"""What changes two versions at once: the entry is about one, and names the other in its details."""
 
 
 class Explanation(Frozen):
@@ -32,7 +34,8 @@ class Explanation(Frozen):
         critiques: what the teacher said of failing runs: node → what it must do differently.
         edits: what was proposed of that, and what the gates made of it.
         shadow: the shadow evaluation.
-        history: its entries in the audit log, the oldest first.
+        history: its entries in the audit log, and those of the versions that took its place or gave it back, the oldest
+            first.
     """
 
     release: Release
@@ -55,8 +58,13 @@ class Explanation(Frozen):
             lines += ["", "What was proposed, and what became of it", *(f"  {line}" for line in self.edits)]
         if self.shadow:
             lines += ["", "Shadow evaluation", *_evaluation(Evaluation.model_validate(self.shadow))]
-        lines += ["", "What happened", *(f"  {e.at[:19]}  {e.actor}: {e.event}{_why(e)}" for e in self.history)]
+        lines += ["", "What happened", *(f"  {e.at[:19]}  {e.actor}: {self._event(e)}{_why(e)}" for e in self.history)]
         return "\n".join(lines)
+
+    def _event(self, entry: Entry) -> str:
+        """Return what happened, with the version where it is another one's entry."""
+        version = entry.object_id.rpartition("@")[2]
+        return entry.event if version == self.release.version else f"{version[:12]} {entry.event}"
 
 
 def explain(store: Store, name: str, version: str) -> Explanation:
@@ -81,8 +89,18 @@ def explain(store: Store, name: str, version: str) -> Explanation:
         critiques=tuple(critiques[:MOST]),
         edits=tuple(edits[:MOST]),
         shadow=release.details.get("shadow"),
-        history=store.audit.entries(object_id=f"{name}@{release.version}")[::-1],
+        history=tuple(sorted(_history(store, release), key=lambda entry: entry.seq)),
     )
+
+
+def _history(store: Store, release: Release) -> Iterator[Entry]:
+    """Yield the entries about a version, and those by which another one took its place or gave it back."""
+    own = f"{release.deployment}@{release.version}"
+    yield from store.audit.entries(object_id=own)
+    for entry in store.audit.entries(deployment=release.deployment, events=LIVE_CHANGES, most=1000):
+        about = entry.data()
+        if entry.object_id != own and release.version in (about.get("from"), about.get("to")):
+            yield entry
 
 
 def _learned(store: Store, run: str) -> tuple[list[str], list[str]]:

@@ -89,8 +89,22 @@ def test_each_proposal_is_told_with_what_became_of_it(store: Store, candidate: R
 def test_the_first_version_has_no_story(store: Store, candidate: Release) -> None:
     found = explain(store, "things", things.version)
     assert (found.changes, found.run, found.critiques, found.edits, found.shadow) == ("", None, (), (), None)
-    assert [entry.event for entry in found.history] == ["deployed"]
+    assert [entry.event for entry in found.history] == ["deployed", "promoted"]
     assert "What it changes\n  nothing\n" in found.text() and "gradients" not in found.text()
+
+
+def test_a_version_that_is_live_again_tells_of_the_one_that_was_taken_back(store: Store, candidate: Release) -> None:
+    old, new = things.version, candidate.version
+    store.releases.roll_back("things", expected=new, to=old, actor="bob", reason="it was worse")
+    found = explain(store, "things", old)
+    assert [entry.event for entry in found.history] == ["deployed", "promoted", "rolled_back"]
+    assert f"ann: {new[:12]} promoted (looks right)" in found.text()
+    assert f"bob: {new[:12]} rolled_back (it was worse)" in found.text() and "ann: deployed" in found.text()
+    assert "bob: rolled_back (it was worse)" in explain(store, "things", new).text()
+    files = Network.model_validate(things.model_dump()).replace(description="mended")
+    store.releases.take("things", files, expected=old, actor="ann")
+    assert explain(store, "things", old).history[-1].event == "taken over"
+    assert [entry.event for entry in explain(store, "things", files.version).history] == ["taken over"]
 
 
 def test_a_long_run_is_told_in_short(store: Store, candidate: Release) -> None:
