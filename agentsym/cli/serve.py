@@ -60,18 +60,24 @@ def serve(
         raise UsageError("--take and --keep say the opposite; give one of them")
     from agentsym.cli.agents import check_models, find_agent
     from agentsym.deploy.beginning import begin
+    from agentsym.deploy.chat import check_chat_input
     from agentsym.deploy.dashboard.part import dashboard_part
     from agentsym.deploy.listener import listen
     from agentsym.deploy.policy import load_policy
+    from agentsym.deploy.redaction import Redactor
     from agentsym.deploy.server.app import create_app
     from agentsym.deploy.server.listening import Server
     from agentsym.deploy.server.settings import Settings
     from agentsym.deploy.service import Service
+    from agentsym.learning.metrics import load_metric
     from agentsym.store.store import Store
 
     found = find_agent(agent)
     model = check_models(found, student)
     rules = load_policy(policy)
+    Redactor(rules.traces)  # what cannot be served is refused before the deployment is touched
+    load_metric(rules.learning.metric)
+    check_chat_input(found.agent, chat_input)
     settings = Settings(
         auth=not no_auth,
         concurrency=concurrency,

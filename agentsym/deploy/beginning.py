@@ -30,6 +30,11 @@ def begin(store: Store, name: str, agent: Network, *, actor: str, choice: Choice
         UsageError: the files have changed and `choice` does not say what counts; or another agent has the name.
     """
     found = store.releases.begin(name, agent, actor=actor)
+    if (theirs := store.releases.content(name, found.live)["name"]) != agent.name:
+        raise UsageError(
+            f"the deployment {name!r} is of the agent {theirs!r}, not of {agent.name!r}; give this one a name of its "
+            f"own with --name, for example --name {agent.name if agent.name != name else f'{name}-2'}"
+        )
     if found.source == agent.version:
         return found
     if choice is None:
