@@ -65,6 +65,8 @@ def import_(
 
     if out is None and deployment is None:
         raise UsageError("say where the traces go: --out rows.jsonl, or --deployment NAME")
+    if out is not None and (source := _same(out, files)) is not None:
+        raise UsageError(f"--out {out} is {source}, which is read; name another file")
     network = find_agent(agent).agent
     redactor = Redactor(load_policy(policy).traces)
     taken = _Taken()
@@ -73,7 +75,13 @@ def import_(
     with ExitStack() as stack:
         keeper: Keeper | None = None
         if deployment is not None:
-            keeper = Keeper(stack.enter_context(Store.open(store)), redactor, deployment, network.version)
+            opened = stack.enter_context(Store.open(store))
+            if opened.releases.deployment(deployment) is None:
+                warn(
+                    f"there is no deployment {deployment!r} yet; nothing learns from these traces until `agentsym serve` "
+                    "begins one of this name in this store"
+                )
+            keeper = Keeper(opened, redactor, deployment, network.version)
             found = _kept(found, keeper)
         if out is not None:
             write_rows(out.expanduser(), (row_of(trace, redactor, liked=liked) for trace in found))
@@ -85,6 +93,12 @@ def import_(
     if not taken.usable:
         raise DataError(_nothing(taken))
     _tell(taken, out, keeper, agent, as_json)
+
+
+def _same(out: Path, files: list[Path]) -> Path | None:
+    """Return the input that a file is, by whatever path it is named; None if it is none of them."""
+    there = out.expanduser()
+    return next((file for file in files if there.exists() and file.exists() and there.samefile(file)), None)
 
 
 class _Taken:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from agentsym.cli.agents import find_agent
+from agentsym.deploy.beginning import begin
 from agentsym.store.store import Store
 from tests.cli.conftest import AGENT, Call, rows
 from tests.deploy.traces.files import chat, otlp, span, write
@@ -65,10 +67,13 @@ def test_traces_go_into_the_store_of_a_deployment(tmp_path: Path, call: Call) ->
     words = ("traces", "import", str(spans(tmp_path)), "--agent", things(tmp_path), "--deployment", "shop")
     done = call(*words, "--store", str(place))
     assert done.code == 0, done.err
+    assert "there is no deployment 'shop' yet" in done.err.replace("\n", " ")
     assert "stored: 90; there already: 0" in done.out
     assert "stored: 0; there already: 90" in call(*words, "--store", str(place)).out
     with Store.open(place) as store:
         assert len(list(store.traces.judged("shop", most=200))) == 90
+        begin(store, "shop", find_agent(things(tmp_path)).agent, actor="test")
+    assert "no deployment" not in call(*words, "--store", str(place)).err
 
 
 def test_a_file_of_which_nothing_can_be_used_is_an_error_that_says_why(tmp_path: Path, call: Call) -> None:
@@ -96,3 +101,14 @@ def test_a_policy_says_what_is_redacted(tmp_path: Path, call: Call) -> None:
     words = ("traces", "import", str(path), "--agent", things(tmp_path), "--out", str(out))
     assert call(*words, "--policy", str(tmp_path / "policy.yaml")).code == 0
     assert json.loads(out.read_text("utf-8"))["text"] == "order [order] of kim@example.org"
+
+
+def test_the_rows_never_replace_what_is_read(tmp_path: Path, call: Call) -> None:
+    path = write(tmp_path / "rows.jsonl", {"inputs": {"text": "x"}, "output": {"kind": "tool"}})
+    before = path.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(path)
+    (tmp_path / "hard.jsonl").hardlink_to(path)
+    for out in ("rows.jsonl", str(path), f"../{tmp_path.name}/rows.jsonl", "link.jsonl", "hard.jsonl"):
+        done = call("traces", "import", str(path), "--agent", things(tmp_path), "--out", out)
+        assert done.code == 2 and "which is read; name another file" in done.err.replace("\n", " ")
+    assert path.read_bytes() == before

@@ -114,11 +114,19 @@ class Unusable(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A part of a trace that other parts may follow: the trace's id, and what this part is."""
+    """A part of a trace that other parts may follow: the trace's id, and what this part is.
+
+    Attributes:
+        trace: the trace's id.
+        place: file and line.
+        data: what it is.
+        alone: it is a trace by itself that nobody gave an id; equal ones in a file are several traces.
+    """
 
     trace: str
     place: str
     data: Any
+    alone: bool = False
 
 
 Format = Literal["otlp", "langfuse", "mlflow", "jsonl"]

@@ -6,7 +6,7 @@ length is read in the same memory.
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ def traces(paths: Sequence[Path], format: Format | None = None) -> Iterator[Foun
     gathering = _Gathering()
     for path in sorted(paths, key=lambda path: not _holds_scores(path)):  # what was said of a trace, before the trace
         reader = None if format is None else FORMATS[format]
+        gathering.begin_file()
         for record in records(path):
             if isinstance(record, Unusable):
                 yield record
@@ -61,6 +62,11 @@ class _Gathering:
         self._open: OrderedDict[str, tuple[Reader, list[Piece]]] = OrderedDict()
         self._said: defaultdict[str, list[Piece]] = defaultdict(list)
         self._closed: set[int] = set()
+        self._alone: Counter[int] = Counter()
+
+    def begin_file(self) -> None:
+        """Count equal pieces that stand alone anew: another file may hold the same ones once more."""
+        self._alone.clear()
 
     def add(self, reader: Reader, place: str, data: Any) -> Iterator[Found | Unusable]:
         """Take in a record, and yield what is closed for it."""
@@ -70,7 +76,11 @@ class _Gathering:
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 yield Unusable(at, _why(error))
                 continue
-            if hash(piece.trace) in self._closed:
+            if piece.alone:
+                piece = self._numbered(piece)
+            if piece.alone and (piece.trace in self._open or hash(piece.trace) in self._closed):
+                yield Unusable(at, "another file holds the same row")
+            elif hash(piece.trace) in self._closed:
                 yield Unusable(at, f"trace {piece.trace} was complete {OPEN} traces ago; sort the file by trace")
             elif isinstance(piece.data, Opinion):
                 self._said[piece.trace].append(piece)
@@ -79,6 +89,12 @@ class _Gathering:
                 self._open.move_to_end(piece.trace)
         while len(self._open) > OPEN:
             yield from self._close(next(iter(self._open)))
+
+    def _numbered(self, piece: Piece) -> Piece:
+        """Tell equal pieces of a file apart by their number."""
+        self._alone[hash(piece.trace)] += 1
+        number = self._alone[hash(piece.trace)]
+        return piece if number == 1 else piece._replace(trace=f"{piece.trace}-{number}")
 
     def rest(self) -> Iterator[Found | Unusable]:
         """Close all that is open; opinions of traces that never came are told."""

@@ -14,6 +14,7 @@ from agentsym.deploy.traces.chats import messages_of
 from agentsym.deploy.traces.found import Found, Loose, Opinion, Piece
 from agentsym.deploy.traces.opinions import score_of
 from agentsym.deploy.traces.spans import iso, seconds_of
+from agentsym.network.canonical import content_hash
 from agentsym.store.live.traces import Kind
 
 
@@ -51,7 +52,11 @@ def pieces(place: str, data: Any) -> Iterator[Piece | tuple[str, Any]]:
 def piece(place: str, data: Any) -> Piece:
     """Read one row; raises ValueError (pydantic's included) where it is none."""
     row = _Row.model_validate(data)
-    return Piece(str(row.id) if row.id not in (None, "") else place, place, row)
+    if row.id not in (None, ""):
+        return Piece(str(row.id), place, row)
+    # what it says, not where it stands: tomorrow's file may have the name of today's; and it may be judged meanwhile
+    content = [row.inputs, row.output, row.at, row.thread, row.model_extra]
+    return Piece(f"row-{content_hash(content)[:24]}", place, row, alone=True)
 
 
 def traces(trace_id: str, found: Sequence[Piece]) -> Iterator[Found]:

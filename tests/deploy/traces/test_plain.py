@@ -71,3 +71,35 @@ def test_a_label_that_is_none_of_the_agents_is_told_and_the_trace_is_used(tmp_pa
     taken = take(write(tmp_path / "rows.jsonl", row))
     assert taken.traces[0].expected is None
     assert taken.bad[0].why == "'heatin' is no value of 'team'; did you mean 'heating'?"
+
+
+ROW = {"inputs": {"text": "The tap drips"}, "output": {"team": "heating"}}
+
+
+def _ids(*paths: Path) -> list[str]:
+    return [trace.source for trace in take(*paths).traces]
+
+
+def test_a_row_without_an_id_is_known_by_what_it_says(tmp_path: Path) -> None:
+    (first,) = _ids(write(tmp_path / "rows.jsonl", ROW))
+    judged = {**ROW, "feedback": {"score": 1}}
+    assert _ids(write(tmp_path / "more.jsonl", {"inputs": {"text": "Cold"}}, judged))[1] == first
+    for other in (
+        {**ROW, "inputs": {"text": "Cold"}},
+        {**ROW, "output": {"team": "plumbing"}},
+        {**ROW, "at": 5},
+        {**ROW, "thread": "s1"},
+        {"text": "The tap drips"},
+        {"text": "Cold"},
+    ):
+        (found,) = _ids(write(tmp_path / "rows.jsonl", other))  # a new file of the old name
+        assert found != first
+        first = found
+
+
+def test_equal_rows_of_a_file_are_several_traces_and_those_of_two_files_are_not(tmp_path: Path) -> None:
+    twice = write(tmp_path / "twice.jsonl", ROW, ROW)
+    assert len(set(_ids(twice))) == 2
+    both = take(twice, once := write(tmp_path / "once.jsonl", ROW))
+    assert [trace.source for trace in both.traces] == _ids(twice)
+    assert both.bad == [(f"{once}:1", "another file holds the same row")]
