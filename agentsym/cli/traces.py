@@ -78,8 +78,8 @@ def import_(
             opened = stack.enter_context(Store.open(store))
             if opened.releases.deployment(deployment) is None:
                 warn(
-                    f"there is no deployment {deployment!r} yet; nothing learns from these traces until `agentsym serve` "
-                    "begins one of this name in this store"
+                    f"there is no deployment {deployment!r} yet; nothing learns from these traces until "
+                    "`agentsym serve` begins one of this name in this store"
                 )
             keeper = Keeper(opened, redactor, deployment, network.version)
             found = _kept(found, keeper)
