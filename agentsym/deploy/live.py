@@ -74,9 +74,12 @@ class Versions:
         self._answered = time.monotonic()
         self._tried = 0.0
         self._ready: dict[str, Ready] = {}
+        self._lost: type[AgentsymError] | None = None  # why it cannot be read
         self.problem: str | None = None
         found = self._deployment()
-        self.current = Live(found.generation, self._prepare(found.live))
+        live = self._prepare(found.live)  # the one that has to run; the canary may fail
+        self.current = Live(found.generation, live)
+        self._ready[live.version] = live
         self._follow(found)
 
     @property
@@ -97,12 +100,17 @@ class Versions:
             self._thread = None
 
     def look(self) -> None:
-        """Look at the store once; what cannot be had is logged, and what answered before goes on answering."""
+        """Look at the store once; what answered before goes on answering, and a change of what is wrong is logged."""
         try:
             found = self._deployment()
         except (StoreError, UsageError) as error:
-            log.warning("the deployment cannot be read: %s", error)
+            if self._lost is not type(error):  # it is looked at twice a second
+                log.warning("the deployment cannot be read; what answered before goes on answering: %s", error)
+            self._lost = type(error)
             return
+        if self._lost is not None:
+            log.warning("the deployment can be read again")
+            self._lost = None
         self._answered = time.monotonic()
         again = self.problem is not None and time.monotonic() - self._tried >= RETRY_S
         if found.generation != self.current.generation or again:

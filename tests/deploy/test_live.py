@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from agentsym import Agent, FunctionNode
+from agentsym.deploy import live
 from agentsym.deploy.beginning import begin
 from agentsym.deploy.canary import in_canary
 from agentsym.deploy.live import Versions
-from agentsym.errors import UsageError
+from agentsym.errors import StoreError, UsageError
 from agentsym.network.network import Network
 from agentsym.store.store import Store
 from tests.deploy.conftest import Running, Start, eventually, slow, things
@@ -130,3 +131,31 @@ def test_files_that_have_changed_are_taken_or_left_as_one_says(store: Store) -> 
     assert begin(store, "d", changed, actor="test").live == changed.version
     assert Versions(store, "d", changed).current.live.version == changed.version
     assert [entry.event for entry in store.audit.entries()] == ["taken over", "deployed"]
+
+
+def test_a_store_that_is_lost_is_told_once_and_so_is_its_return(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin(store, "things", things, actor="test")
+    versions = Versions(store, "things", things)
+
+    def gone(_name: str) -> None:
+        raise StoreError("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.releases, "deployment", gone)
+        for _ in range(3):
+            versions.look()
+    versions.look()
+    versions.look()
+    lost, back = caplog.messages
+    assert "cannot be read" in lost and "no answer" in lost and "can be read again" in back
+
+
+def test_the_live_version_is_prepared_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(store, "things", things, actor="test")
+    compiled: list[Network] = []
+    real = live.compile
+    monkeypatch.setattr(live, "compile", lambda network: (compiled.append(network), real(network))[1])
+    Versions(store, "things", things)
+    assert compiled == [things]
