@@ -6,10 +6,8 @@ It is plain ASGI, since a wrapper that makes request and response objects would 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,12 +16,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentsym.deploy.server.auth import Doorkeeper
+from agentsym.deploy.server.faults import log_fault
 from agentsym.deploy.server.intake import limited
 from agentsym.deploy.server.metrics import Metrics
-from agentsym.deploy.server.replies import Refused, described, refusal
+from agentsym.deploy.server.replies import Refused, refusal
 from agentsym.deploy.server.settings import Settings
 from agentsym.deploy.service import Service
-from agentsym.errors import AgentsymError
 
 MOST_HEADERS = 100
 MOST_HEADER_BYTES = 16 * 1024
@@ -31,7 +29,9 @@ _ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-re
 _NO_STORE = (b"cache-control", b"no-store")
 _CLOSE = (b"connection", b"close")
 
-log = logging.getLogger("agentsym.serve")
+
+class BrokenOff(Exception):
+    """A reply failed halfway; raised instead of what happened, whose text the web server would print."""
 
 
 class Guard:
@@ -71,14 +71,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 0
+        status, complete, root = 0, False, scope.get("root_path", "")
 
         async def noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _with_ours(message.get("headers", []), last=self._service.stopping)
             await send(message)
+            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
             _check_head(scope)
@@ -86,12 +87,13 @@ class Guard:
             body = limited(receive, scope, self._settings.max_body, self._settings.body_seconds)
             await self._handle(scope, body, noted)
         except Exception as error:
-            _tell(error)
-            if status:
-                raise
-            await refusal(error)(scope, receive, noted)
+            log_fault(error)
+            if not status:
+                await refusal(error)(scope, receive, noted)
+            elif not complete:
+                raise BrokenOff from None
         finally:
-            self._count(scope, status, time.perf_counter() - started)
+            self._count(scope, _route(scope, root), status, time.perf_counter() - started)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request: at once where it goes to one of the busy routes, else through the app's own layers.
@@ -106,8 +108,7 @@ class Guard:
         response = await route.endpoint(Request(scope, receive, send))
         await response(scope, receive, send)
 
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "other")
+    def _count(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         status = status or 499  # the client went away
         self._metrics.request(route, status, seconds)
         if self._settings.access_log:
@@ -123,6 +124,15 @@ class Guard:
             sys.stderr.write(json.dumps(line) + "\n")
 
 
+def _route(scope: Scope, root: str) -> str:
+    """Return the route that a request took, never what a client wrote: of an app below ours, where it is mounted."""
+    if (mounted := scope.get("root_path", "")) != root:
+        return str(mounted.removeprefix(root))
+    if "endpoint" in scope and "route" not in scope and not scope.get("path_params"):
+        return str(scope["path"])  # that of a plain route
+    return str(getattr(scope.get("route"), "path", "other"))
+
+
 def _check_head(scope: Scope) -> None:
     headers = scope["headers"]
     if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > MOST_HEADER_BYTES:
@@ -133,12 +143,3 @@ def _with_ours(headers: Any, *, last: bool) -> list[tuple[bytes, bytes]]:
     there = {name for name, _ in headers}
     ours = (*_ALWAYS, _NO_STORE, *((_CLOSE,) if last else ()))
     return [*headers, *(header for header in ours if header[0] not in there)]
-
-
-def _tell(error: Exception) -> None:
-    """Log what is the server's own fault, without its text, which may hold what a person wrote."""
-    status, _, _ = described(error)
-    if status < 500 or isinstance(error, AgentsymError):
-        return
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    log.error("a request failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)

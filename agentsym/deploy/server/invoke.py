@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from agentsym.deploy.server.auth import require
 from agentsym.deploy.server.bodies import as_object, invalid, json_of, text_of
+from agentsym.deploy.server.faults import log_fault
 from agentsym.deploy.server.replies import described, reply
 from agentsym.deploy.server.schemas import BATCH, INVOKE, agent_body
 from agentsym.deploy.server.served import Served
@@ -60,6 +61,7 @@ def invoke_router(served: Served) -> APIRouter:
                 async with places:  # a batch waits for its own, so that it takes no more places than run at once
                     return _told(await answered(asked))
             except Exception as error:
+                log_fault(error)
                 status, body, _ = described(error)
                 return {"status": status, **body}
 

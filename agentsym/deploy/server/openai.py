@@ -16,6 +16,7 @@ from fastapi import APIRouter, Request, Response
 from agentsym.deploy.chat import chat_inputs, chat_text
 from agentsym.deploy.server.auth import require, token_of
 from agentsym.deploy.server.bodies import json_of, text_of
+from agentsym.deploy.server.faults import log_fault
 from agentsym.deploy.server.invoke import THREAD_ID
 from agentsym.deploy.server.replies import Refused, described, reply
 from agentsym.deploy.server.schemas import chat_body
@@ -118,6 +119,7 @@ async def _events(served: Served, chat: Chat) -> AsyncGenerator[bytes, None]:
                         yield event({**_head(service.name, begun.trace_id, "chat.completion.chunk"), **more})
         yield _DONE
     except Exception as error:
+        log_fault(error)
         _status, body, _headers = described(error)
         yield event(body)
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from agentsym.deploy.server.auth import require
 from agentsym.deploy.server.bodies import invalid, json_of
+from agentsym.deploy.server.faults import log_fault
 from agentsym.deploy.server.invoke import asked_of
 from agentsym.deploy.server.replies import described
 from agentsym.deploy.server.schemas import STREAM, agent_body
@@ -54,5 +55,6 @@ async def _events(served: Served, begun: Begun, mode: StreamMode) -> AsyncGenera
                 else:
                     yield event({item.node: item.value}, item.kind)
     except Exception as error:
+        log_fault(error)
         _status, body, _headers = described(error)
         yield event(body, "error")
