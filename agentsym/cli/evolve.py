@@ -206,7 +206,7 @@ def _change(store: str | None, name: str | None, change: Callable[[Decisions, st
 def _open(place: str | None) -> Store:
     from agentsym.store.store import Store
 
-    return Store.open(place)
+    return Store.open(place, create=False)
 
 
 def _deployment(store: Store, name: str | None) -> Deployment:

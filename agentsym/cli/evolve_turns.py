@@ -10,7 +10,7 @@ import typer
 
 from agentsym.cli import executors, options
 from agentsym.cli.screen import emit, say, warn
-from agentsym.errors import AgentsymError
+from agentsym.errors import AgentsymError, RunStopped
 
 if TYPE_CHECKING:
     from agentsym.deploy.evolution.evolution import Evolution, Turn
@@ -54,7 +54,12 @@ def once(
         say("another process is at it; this one does nothing")
 
     with Store.open(store) as opened, Signals() as signals:
-        signals.run(turns(_evolution(opened, agent, name, policy, student, teacher, concurrency, where)))
+        try:
+            signals.run(turns(_evolution(opened, agent, name, policy, student, teacher, concurrency, where)))
+        except KeyboardInterrupt:
+            raise RunStopped(
+                "interrupted; what was learned so far stays in the store, and the next turn goes on"
+            ) from None
     if as_json:
         emit([turn.model_dump() for turn in done])
 

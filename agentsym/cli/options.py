@@ -29,7 +29,11 @@ Deployed = Annotated[
 ]
 StorePlace = Annotated[
     str | None,
-    typer.Option("--store", metavar="PLACE", help="The store: a file or a URL (default: AGENTSYM_STORE, else yours)."),
+    typer.Option(
+        "--store",
+        metavar="PLACE",
+        help="The store: a file or a URL (default: AGENTSYM_STORE, else agentsym.db in your data folder).",
+    ),
 ]
 
 

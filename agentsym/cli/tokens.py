@@ -26,7 +26,7 @@ def create(
         list[str] | None, typer.Option(metavar="SCOPE", help="invoke, feedback or admin; repeatable.")
     ] = None,
     days: Annotated[
-        float | None, above_zero("--days", "Days it is good for (default: for ever).", float, "for ever")
+        float | None, above_zero("--days", "Days it is good for (default: for ever).", float, "one that never ends")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the secret to this new file; print it nowhere.")
@@ -70,7 +70,7 @@ def list_tokens(store: options.StorePlace = None, as_json: options.Json = False)
 
     from agentsym.store.store import Store
 
-    with Store.open(store) as opened:
+    with Store.open(store, create=False) as opened:
         found = opened.tokens.all()
     if as_json:
         emit([token.model_dump(mode="json") for token in found])
@@ -95,7 +95,7 @@ def revoke(
     """End a token; servers that run notice within five seconds."""
     from agentsym.store.store import Store
 
-    with Store.open(store) as opened:
+    with Store.open(store, create=False) as opened:
         opened.tokens.revoke(token, actor=_who())
     if as_json:
         emit({"revoked": token})

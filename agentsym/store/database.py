@@ -89,6 +89,11 @@ def look(place: Place) -> str | None:
         engine.dispose()
 
 
+def is_there(place: Place) -> bool:
+    """Whether there is a file at a place, or tables in a server's database; nothing is made."""
+    return place.exists() if isinstance(place, Path) else look(place) is not None
+
+
 def _migrate(place: Place, writer: Engine, reader: Engine) -> None:
     """Bring the schema up to date; alembic is loaded only if there is something to do."""
     with reader.begin() as connection:

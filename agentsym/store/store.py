@@ -16,9 +16,9 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from agentsym.errors import StoreError
+from agentsym.errors import StoreError, UsageError
 from agentsym.store.answers import Answers
-from agentsym.store.database import explained, open_engines
+from agentsym.store.database import explained, is_there, open_engines
 from agentsym.store.events import Event, Texts, encode
 from agentsym.store.inserting import insert_new
 from agentsym.store.live.audit import Audit
@@ -76,18 +76,21 @@ class Store(Reader):
         self.figures = Figures(path, reader)
 
     @classmethod
-    def open(cls, place: Path | str | None = None) -> Self:
+    def open(cls, place: Path | str | None = None, *, create: bool = True) -> Self:
         """Open the store, and make it if there is none.
 
         Args:
             place: a SQLite file, or a URL: `sqlite:///PATH`, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` (extra
                 `postgres`); `default_place()` if left out.
+            create: whether it is made; where only what is there is of use, a mistyped place had better be an error.
 
         Raises:
             StoreError: it cannot be used; the message says why and what to do.
-            UsageError: the URL is none of a store, or its driver is not installed.
+            UsageError: the URL is none of a store, or its driver is not installed; or there is no store to open.
         """
         found = place_of(place) if place is not None else default_place()
+        if not create and not is_there(found):
+            raise UsageError(f"there is no store at {found}; name another with --store or AGENTSYM_STORE")
         return cls(found, *open_engines(found))
 
     def close(self) -> None:

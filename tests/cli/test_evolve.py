@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sqlite3
@@ -231,7 +232,7 @@ def test_of_several_deployments_one_must_be_named(call: Call, store: Store, depl
 
 
 @pytest.mark.parametrize("command", ["status", "freeze", "rollback", "explain abcdef", "promote abcdef"])
-def test_where_nothing_is_deployed_it_is_said(call: Call, command: str) -> None:
+def test_where_nothing_is_deployed_it_is_said(call: Call, store: Store, command: str) -> None:
     done = call("evolve", *command.split())
     assert done.code == 2 and "nothing is deployed in this store yet; `agentsym serve AGENT` does it" in done.err
 
@@ -307,3 +308,44 @@ def test_watching_ends_when_nobody_reads_on(start: Callable[..., subprocess.Pope
     assert process.stderr is not None
     with process.stderr:
         assert "Traceback" not in process.stderr.read()
+
+
+READING = (
+    "evolve status",
+    "evolve verify",
+    "evolve explain abcdef",
+    "evolve freeze",
+    "tokens list",
+    "tokens revoke ann",
+)
+
+
+@pytest.mark.parametrize("command", READING + CHANGING)
+def test_a_mistyped_place_is_no_new_store(call: Call, place: Path, command: str) -> None:
+    done = call(*command.split(), "--store", "typo.db")
+    assert done.code == 2 and "there is no store at typo.db; name another with --store" in done.err
+    assert not (place / "typo.db").exists()
+
+
+def test_an_empty_database_of_a_server_is_no_store(call: Call, postgres_url: str) -> None:
+    for _ in range(2):  # the first one has made no tables
+        done = call("tokens", "list", "--store", postgres_url)
+        assert done.code == 2 and "there is no store at postgresql://" in done.err
+    Store.open(postgres_url).close()
+    assert call("tokens", "list", "--store", postgres_url).code == 0
+
+
+def test_once_that_is_interrupted_says_what_stays(
+    call: Call, deployed: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agentsym.deploy.evolution import watching
+
+    async def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(20)
+
+    monkeypatch.setattr(watching, "turn_once", interrupted)
+    done = call("evolve", "once", NAME)
+    assert done.code == 130
+    said = done.err.replace("\n", " ")
+    assert "what was learned so far stays in the store, and the next turn goes on" in said

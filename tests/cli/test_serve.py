@@ -282,6 +282,11 @@ def test_tokens_are_made_listed_and_revoked(call: Call) -> None:
     for wrong in (("revoke", "ann"), ("create", "eve"), ("create", "eve", "--scope", "rule")):
         found = call("tokens", *wrong)
         assert found.code == 2 and found.err.startswith("error: ")
+    for days in ("-1", "0", "soon"):
+        found = call("tokens", "create", "eve", "--scope", "invoke", "--days", days)
+        told = f"--days {days}: it must be a number above 0; leave it out for one that never ends"
+        assert found.code == 2 and told in found.err.replace("\n", " ")
+    assert "agentsym.db in your data folder" in " ".join(call("tokens", "list", "--help").out.split())
 
 
 def test_the_dashboard_is_served_too(begin: Begin, place: Path) -> None:
