@@ -58,6 +58,7 @@ traces = Table(
     Index("ix_traces_deployment_seq", "deployment", "seq"),
     Index("ix_traces_deployment_version_seq", "deployment", "version", "seq"),
     Index("ix_traces_at", "at"),
+    sqlite_autoincrement=True,  # a number is never given twice, also where the last rows were dropped
 )
 
 feedback = Table(
@@ -75,6 +76,7 @@ feedback = Table(
     Column("at", AnyText, nullable=False),
     Index("ix_feedback_trace_id", "trace_id"),
     Index("ix_feedback_deployment_seq", "deployment", "seq"),
+    sqlite_autoincrement=True,  # a number is never given twice, also where the last rows were dropped
 )
 
 audit = Table(

@@ -235,3 +235,12 @@ def test_a_number_that_is_not_finite_is_none(store: Store) -> None:
 def test_a_score_lies_between_0_and_1(score: float) -> None:
     with pytest.raises(ValidationError):
         said("a", score=score)
+
+
+def test_a_number_is_never_given_twice(store: Store) -> None:
+    store.traces.add([ran("a"), ran("b")], [said("a"), said("b", 2)])
+    (trace, *_) = store.traces.recent("things", most=1)
+    assert store.traces.drop_before("9999", "things") == 2
+    store.traces.add([ran("c")], [said("c", 3)])
+    assert store.traces.recent("things", most=1)[0].seq > trace.seq
+    assert store.traces.said_since("things", 2) == 1

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Float, nullable=False),
         sa.Column("origin", sa.Text, nullable=False),
         sa.Column("trajectory", sa.Text),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_traces_deployment_seq", "traces", ["deployment", "seq"])
     op.create_index("ix_traces_deployment_version_seq", "traces", ["deployment", "version", "seq"])
@@ -71,6 +72,7 @@ def upgrade() -> None:
         sa.Column("label", sa.Text),
         sa.Column("author", sa.Text, nullable=False),
         sa.Column("at", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_feedback_trace_id", "feedback", ["trace_id"])
     op.create_index("ix_feedback_deployment_seq", "feedback", ["deployment", "seq"])
