@@ -49,7 +49,7 @@ def once(
             while (turn := await turn_once(evolution, me)) is not None:
                 done.append(turn)
                 _say(turn)
-                if turn.what in ("waits", "frozen", "learned", "held", "canary"):
+                if turn.what in ("waits", "frozen", "nothing", "held", "canary"):
                     return
         say("another process is at it; this one does nothing")
 

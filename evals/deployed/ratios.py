@@ -26,7 +26,7 @@ release: {approval: always, canary: 0}
 GOAL_ALONE, GOAL_LEARNING, GOAL_CPU_MS, GOAL_TAIL = 0.5, 0.25, 2.0, 5.0
 _JUDGED = 200  # answers that get a label before a round of learning
 _NEW_SHARE = 0.4
-_ENDS = ("held", "waits", "learned", "rejected", "frozen")
+_ENDS = ("held", "waits", "nothing", "rejected", "frozen")
 
 
 class Settings(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from agentsym.deploy.decisions import withdraw
 from agentsym.deploy.evolution.allowed import check_frozen, violations
+from agentsym.deploy.evolution.compared import Compared
 from agentsym.deploy.evolution.examples import judgement, score_of
 from agentsym.deploy.evolution.judging import Judging, require_another
 from agentsym.deploy.evolution.learning import Means, Watch, learn
@@ -39,17 +40,16 @@ from agentsym.store.live.traces import Trace
 from agentsym.store.store import Store
 
 ACTOR = "evolution"
-COMPARED = "compared"
 COOLS = ("learning ended", "promoted", "rolled_back", "taken over", "rejected")
 """What the cool-down counts from."""
-What = Literal["waits", "learned", "rejected", "held", "canary", "promoted", "rolled_back", "frozen"]
+What = Literal["waits", "nothing", "rejected", "held", "canary", "promoted", "rolled_back", "frozen"]
 
 
 class Turn(Frozen):
     """What one turn did, and why.
 
     Attributes:
-        what: `waits` when there was nothing to do.
+        what: `waits` when there was nothing to do, `nothing` when a learning run found nothing better.
         version: the version that it was done to.
         reason: why.
     """
@@ -221,15 +221,17 @@ class Evolution:
 
     async def _compared(self, deployment: Deployment, candidate: Release) -> Turn:
         """Compare a candidate with the live version on questions that it has not learned from."""
-        if waits := self._compared_before(deployment, candidate):
-            return Turn(what="waits", version=candidate.version, reason=waits)
-        seen = self.material(self.network(deployment.live)).newest
+        last = Compared(self.store, candidate, self._policy_hash)
+        material = self.material(self.network(deployment.live))
+        if reason := last.still(material):
+            return Turn(what="waits", version=candidate.version, reason=reason)
         try:
             found = await self.compare(deployment.live, candidate.version)
             doubt = await self._doubted(deployment) if found.verdict == "promote" else ""
         except BudgetExceeded as stopped:
             reason = f"the comparison was stopped: {stopped}; change the caps under learning, or decide yourself"
-            return self._waits(candidate, reason, seen, None)
+            last.note(ACTOR, reason, seen=material.newest, wanted=None)
+            return Turn(what="waits", version=candidate.version, reason=reason)
         details = {"shadow": found.model_dump(mode="json")}
         reason = "; ".join(found.reasons)
         release = self.policy.release
@@ -237,7 +239,9 @@ class Evolution:
             return self._rejected(candidate, reason, details)
         if found.verdict == "hold" and release.approval == "never":
             missing = self.policy.shadow.min_rows - found.n
-            return self._waits(candidate, reason, seen, missing if missing > 0 else self.policy.learning.min_failures)
+            wanted = missing if missing > 0 else self.policy.learning.min_failures
+            last.note(ACTOR, reason, seen=material.newest, wanted=wanted)
+            return Turn(what="waits", version=candidate.version, reason=reason)
         if doubt:
             self._move(candidate, "held", doubt, details)
             return Turn(what="held", version=candidate.version, reason=doubt)
@@ -245,27 +249,6 @@ class Evolution:
             self._move(candidate, "held", reason, details)
             return Turn(what="held", version=candidate.version, reason=reason)
         return self._released(deployment, candidate, reason, details)
-
-    def _waits(self, candidate: Release, reason: str, seen: int, wanted: int | None) -> Turn:
-        """Leave a candidate as it is, and note how many new rows it takes to compare again (None: another policy)."""
-        about = {"reason": reason, "feedback": seen, "wanted": wanted, "policy": self._policy_hash}
-        self.store.audit.write(ACTOR, COMPARED, f"{self.name}@{candidate.version}", about)
-        return Turn(what="waits", version=candidate.version, reason=reason)
-
-    def _compared_before(self, deployment: Deployment, candidate: Release) -> str:
-        """Say why a comparison would find what the last one did; "" where there was none, or enough is new."""
-        last = self.store.audit.last(COMPARED, f"{self.name}@{candidate.version}")
-        if last is None or (about := last.data())["policy"] != self._policy_hash:
-            return ""
-        reason, wanted = str(about["reason"]), about["wanted"]
-        if wanted is None:
-            return reason
-        if self.store.traces.said_since(self.name, about["feedback"]) >= wanted:
-            rows = self.material(self.network(deployment.live)).examples
-            new = sum(each.part == "replay" and each.judgement.seq > about["feedback"] for each in rows)
-            if new >= wanted:
-                return ""
-        return f"{reason}; it is compared again after {wanted} new rows"
 
     async def _doubted(self, deployment: Deployment) -> str:
         """Say why a judge's word is not enough, where the comparison rests on it; "" where it is, or does not."""
@@ -284,15 +267,8 @@ class Evolution:
 
     def _judging(self, deployment: Deployment) -> Judging:
         live, policy = self.network(deployment.live), self.policy.judge
-        return Judging(
-            self.store,
-            self.name,
-            live,
-            self.metric,
-            policy,
-            model=self.means.judge,
-            door=self._door(),
-        )
+        model, door = self.means.judge, self._door()
+        return Judging(self.store, self.name, live, self.metric, policy, model=model, door=door)
 
     def _door(self) -> Door:
         """Return a new way to the models, with the policy's caps."""
@@ -391,7 +367,7 @@ class Evolution:
         if candidate.version == base.version or blocked:
             nothing = f"what is {blocked} already" if blocked else f"nothing better ({run.reason})"
             self.store.audit.write(ACTOR, "learning ended", self.name, {**learned, "learned": False})
-            return Turn(what="learned", reason=f"run {run.id} found {nothing}")
+            return Turn(what="nothing", reason=f"run {run.id} found {nothing}")
         try:
             release = self.store.releases.propose(
                 self.name,

@@ -65,7 +65,7 @@ async def watch(
             told(error)
         if turn is not None:
             yield turn
-        if turn is None or turn.what in ("waits", "frozen", "learned"):
+        if turn is None or turn.what in ("waits", "frozen", "nothing"):
             await asyncio.sleep(every)
 
 

@@ -31,6 +31,6 @@ def wheel(store: Store) -> Wheel:
 def turned(evolution: Evolution) -> list[Turn]:
     """Turn the wheel until there is nothing to do, and return what was done."""
     done = []
-    while (turn := asyncio.run(evolution.turn())).what not in ("waits", "held", "canary", "frozen", "learned"):
+    while (turn := asyncio.run(evolution.turn())).what not in ("waits", "held", "canary", "frozen", "nothing"):
         done.append(turn)
     return [*done, turn]

@@ -43,7 +43,8 @@ def test_feedback_that_a_policy_made_nothing_of_is_there_for_another_one(start: 
     running, begun = start(agent()), learns(status="failed")
     asks(running, 150, seed=1)
     evolution = wheel(agent())
-    assert asyncio.run(evolution.turn()).reason.startswith("run run1 found nothing better")
+    turn = asyncio.run(evolution.turn())
+    assert turn.what == "nothing" and turn.reason.startswith("run run1 found nothing better")
     assert asyncio.run(evolution.turn()).what == "waits" and len(begun) == 1
     stubbed = wheel(agent(), {"shadow": {"stubs": {"mail": "sent"}}})
     assert asyncio.run(stubbed.turn()).reason.startswith("run run2 found nothing better")

@@ -73,11 +73,11 @@ async def test_the_lease_is_renewed_while_a_turn_lasts(evolution: Evolution, mon
         for _ in range(30):
             await asyncio.sleep(0.05)
             assert not self.store.leases.take("evolve things", "other", 30)
-        return Turn(what="learned")
+        return Turn(what="nothing")
 
     monkeypatch.setattr(Evolution, "turn", long)
     turn = await turn_once(evolution, "me")
-    assert turn is not None and turn.what == "learned"
+    assert turn is not None and turn.what == "nothing"
     assert evolution.store.leases.take("evolve things", "other", 30)
 
 
@@ -135,7 +135,7 @@ async def test_a_turn_that_did_something_is_followed_by_the_next_at_once(
     assert await watched(evolution, len(whats), every=600) == list(whats)
 
 
-@pytest.mark.parametrize("what", ["waits", "frozen", "learned"])
+@pytest.mark.parametrize("what", ["waits", "frozen", "nothing"])
 async def test_a_turn_that_had_nothing_to_do_is_followed_by_a_pause(
     evolution: Evolution, monkeypatch: pytest.MonkeyPatch, what: Any
 ) -> None:
