@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table
 
-from agentsym.store.schema import metadata
+from agentsym.store.schema import LARGE, metadata
 from agentsym.store.unstorable import AnyText
 
 deployments = Table(
@@ -40,7 +40,7 @@ releases = Table(
 traces = Table(
     "traces",
     metadata,
-    Column("seq", Integer, primary_key=True),
+    Column("seq", LARGE, primary_key=True),
     Column("id", AnyText, nullable=False, unique=True),
     Column("deployment", AnyText, nullable=False),
     Column("version", AnyText, nullable=False),
@@ -50,7 +50,7 @@ traces = Table(
     Column("status", AnyText, nullable=False),
     Column("error", AnyText),
     Column("calls", Integer, nullable=False),
-    Column("tokens", Integer, nullable=False),
+    Column("tokens", LARGE, nullable=False),
     Column("usd", Float),
     Column("seconds", Float, nullable=False),
     Column("origin", AnyText, nullable=False),
@@ -64,7 +64,7 @@ traces = Table(
 feedback = Table(
     "feedback",
     metadata,
-    Column("seq", Integer, primary_key=True),
+    Column("seq", LARGE, primary_key=True),
     Column("id", AnyText, nullable=False, unique=True),
     Column("trace_id", AnyText, nullable=False),
     Column("deployment", AnyText, nullable=False),

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, and_, case, cast, exists, func, or_, select
 
 from agentsym.network.canonical import Frozen, content_hash
 from agentsym.network.records import Score, Trajectory
@@ -18,6 +18,7 @@ from agentsym.store.database import explained
 from agentsym.store.events import as_json
 from agentsym.store.live.schema import feedback, traces
 from agentsym.store.locks import queue
+from agentsym.store.schema import LARGE
 
 Kind = Literal["label", "edit", "thumb", "metric", "judge"]
 """What feedback is: the right output; the output as a person has mended it; up or down; a number of the user's own
@@ -260,7 +261,7 @@ class Traces:
                 func.count().label("requests"),
                 failed.label("failed"),
                 func.sum(traces.c.calls).label("calls"),
-                func.sum(traces.c.tokens).label("tokens"),
+                cast(func.sum(traces.c.tokens), LARGE).label("tokens"),  # PostgreSQL's sum of these is a decimal
                 case((priced, func.sum(traces.c.usd))).label("usd"),
                 func.sum(traces.c.seconds).label("seconds"),
             )

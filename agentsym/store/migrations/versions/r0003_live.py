@@ -9,6 +9,8 @@ from alembic import op
 
 from agentsym.store.migrations.append_only import keep_append_only
 
+LARGE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 revision = "0003"
 down_revision = "0002"
 
@@ -40,7 +42,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "traces",
-        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("seq", LARGE, primary_key=True),
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("deployment", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
@@ -50,7 +52,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("error", sa.Text),
         sa.Column("calls", sa.Integer, nullable=False),
-        sa.Column("tokens", sa.Integer, nullable=False),
+        sa.Column("tokens", LARGE, nullable=False),
         sa.Column("usd", sa.Float),
         sa.Column("seconds", sa.Float, nullable=False),
         sa.Column("origin", sa.Text, nullable=False),
@@ -62,7 +64,7 @@ def upgrade() -> None:
     op.create_index("ix_traces_at", "traces", ["at"])
     op.create_table(
         "feedback",
-        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("seq", LARGE, primary_key=True),
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("trace_id", sa.Text, nullable=False),
         sa.Column("deployment", sa.Text, nullable=False),
