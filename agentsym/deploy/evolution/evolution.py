@@ -15,11 +15,11 @@ from typing import Any, Literal
 from agentsym.deploy.decisions import withdraw
 from agentsym.deploy.evolution.allowed import check_frozen, violations
 from agentsym.deploy.evolution.compared import Compared
-from agentsym.deploy.evolution.examples import judgement, score_of
 from agentsym.deploy.evolution.judging import Judging, require_another
 from agentsym.deploy.evolution.learning import Means, Watch, learn
+from agentsym.deploy.evolution.looks import looks
 from agentsym.deploy.evolution.material import Material, gather
-from agentsym.deploy.evolution.monitor import BASELINE, LOOKS, Look, error_looks, score_looks
+from agentsym.deploy.evolution.monitor import Look
 from agentsym.deploy.evolution.shadow import Evaluation, shadow
 from agentsym.deploy.policy import Policy
 from agentsym.errors import BudgetExceeded, ConflictError, NetworkError, UsageError
@@ -36,7 +36,6 @@ from agentsym.runtime.context import student_model
 from agentsym.runtime.executors.choose import LOCAL, executor_named
 from agentsym.runtime.executors.protocol import Executor
 from agentsym.store.live.releases import OPEN, Deployment, Release
-from agentsym.store.live.traces import Trace
 from agentsym.store.store import Store
 
 ACTOR = "evolution"
@@ -155,7 +154,7 @@ class Evolution:
         before = self.store.releases.release(self.name, live.details["from"])
         if before.state != "superseded":
             return None
-        alarm = next((look for look in await self.looks(live, before) if look.alarm), None)
+        alarm = await self._alarm(live, before)
         if alarm is None:
             return None
         details = {"look": alarm._asdict()}
@@ -165,24 +164,10 @@ class Evolution:
         withdraw(self.store, live, str(alarm))
         return Turn(what="rolled_back", version=live.version, reason=str(alarm))
 
-    async def looks(self, version: Release, before: Release) -> list[Look]:
-        """Return all looks at a live or canary version that are due, compared with the version before it."""
-        traces = self.store.traces
-        base = [trace for trace, _ in traces.judged(self.name, most=BASELINE, version=before.version)]
-        since = version.changed
-        judged = traces.first_judged(self.name, version.version, since, most=LOOKS[-1])
-        old = traces.outcomes(self.name, before.version, most=BASELINE)
-        new = traces.outcomes(self.name, version.version, since=since, most=LOOKS[-1], oldest=True)
-        return [
-            *score_looks(await self._scores(base[::-1]), await self._scores(judged)),
-            *error_looks([status != "ok" for status in old], [status != "ok" for status in new]),
-        ]
-
-    async def _scores(self, judged: list[Trace]) -> list[float]:
-        said = self.store.traces.feedback_of(trace.id for trace in judged)
-        found = [(trace, judgement(said.get(trace.id, ()))) for trace in judged]
-        scores = [await score_of(self.metric, trace, verdict) for trace, verdict in found if verdict is not None]
-        return [score for score in scores if score is not None]
+    async def _alarm(self, version: Release, before: Release) -> Look | None:
+        """Return the first look that speaks against a version; None where none does."""
+        found = await looks(self.store.traces, self.metric, version, before)
+        return next((look for look in found if look.alarm), None)
 
     # --- the open candidate
 
@@ -315,8 +300,7 @@ class Evolution:
     async def _tried(self, deployment: Deployment, candidate: Release) -> Turn:
         """Look at what people say of a canary."""
         live = self.store.releases.release(self.name, deployment.live)
-        looks = await self.looks(candidate, live)
-        if alarm := next((look for look in looks if look.alarm), None):
+        if alarm := await self._alarm(candidate, live):
             return self._rejected(candidate, str(alarm), {"look": alarm._asdict()})
         needed = self.policy.release.canary_requests
         judged = self.store.traces.first_judged(self.name, candidate.version, candidate.changed, most=needed)
