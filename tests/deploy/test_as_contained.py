@@ -31,7 +31,9 @@ USER = "10001"
 def jail(*words: str, **variables: str) -> list[str]:
     """Return a command that runs another one as in the container."""
     parent = str(Path(HOME).parent)
-    places = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", parent)
+    ours = [str(path) for path in (ROOT, Path(sys.prefix)) if path.is_relative_to("/tmp")]  # a checkout may lie there
+    seen = tuple(word for path in ours for word in ("--ro-bind", path, path))
+    places = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", *seen, "--tmpfs", parent)
     state = ("--tmpfs", HOME, "--remount-ro", parent, "--chdir", HOME)
     who = ("--unshare-user", "--uid", USER, "--gid", USER, "--disable-userns", "--die-with-parent")
     kept = {"PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
