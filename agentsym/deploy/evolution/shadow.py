@@ -24,6 +24,8 @@ from agentsym.network.records import Trajectory
 
 SLACK = 0.05
 """Seconds by which the 95th percentile may always rise: below that a machine's own noise decides."""
+RECENT = 100
+"""The newest rows, on which a gain counts too: where customers have changed, old questions would hide it."""
 LOT = 32
 """Rows that one version runs before the other one's turn."""
 TIMED_AGAIN = 64
@@ -50,6 +52,7 @@ class Evaluation(Frozen):
         base: mean score of the live version on them.
         candidate: of the candidate.
         gain: candidate minus base, an answer that nobody has judged counted as no change.
+        recent: mean gain on the newest rows.
         hoped: mean gain with such answers counted as half right.
         unjudged: rows on which the candidate gives such an answer.
         must_pass: must-pass rows that were run.
@@ -65,6 +68,7 @@ class Evaluation(Frozen):
     base: float
     candidate: float
     gain: Gain
+    recent: float = 0.0
     hoped: float
     unjudged: int
     must_pass: int
@@ -129,6 +133,7 @@ async def shadow(
         gain=Gain(mean=interval.mean, low=interval.low, high=interval.high)
         if interval
         else Gain(mean=0, low=0, high=0),
+        recent=_mean(sure[:RECENT]) - _mean(old[:RECENT]),
         hoped=_mean(hoped) - _mean(old),
         unjudged=len(after.unjudged & set(pairs)),
         must_pass=sum(row.id not in missed for row in must_pass),
@@ -164,7 +169,8 @@ def _decided(found: Evaluation, rows: int, slower: bool, policy: Shadow) -> Eval
             f"the gain may be negative: 95 % interval from {found.gain.low:+.3f} (bound {-policy.epsilon:+.3f})"
         )
     open_: list[str] = []
-    if found.n and found.gain.mean < policy.delta:
+    gains = found.gain.mean >= policy.delta or (found.recent >= policy.delta and found.gain.mean >= 0.0)
+    if found.n and not gains:
         few = f"the gain is {found.gain.mean:+.3f}, less than {policy.delta:+.3f}"
         if found.unjudged and found.hoped >= policy.delta:
             open_.append(
@@ -177,7 +183,8 @@ def _decided(found: Evaluation, rows: int, slower: bool, policy: Shadow) -> Eval
     if found.unevaluable > UNEVALUABLE * rows:
         open_.append(f"{found.unevaluable} of {rows} rows cannot be run without writing")
     verdict: Literal["promote", "hold", "reject"] = "reject" if against else "hold" if open_ else "promote"
-    better = (f"gain {found.gain.mean:+.3f} on {found.n} rows, no must-pass row broke",)
+    newest = "" if found.gain.mean >= policy.delta else f" ({found.recent:+.3f} on the newest {RECENT})"
+    better = (f"gain {found.gain.mean:+.3f} on {found.n} rows{newest}, no must-pass row broke",)
     return found.model_copy(update={"verdict": verdict, "reasons": tuple(against or open_ or better)})
 
 

@@ -265,3 +265,18 @@ async def test_a_function_node_is_answered_by_its_outputs_and_others_traces_do_n
     for name, given in (("send", {"a": "y"}), ("other", {"text": "z"}), ("two", {"text": "y"})):
         with pytest.raises(NodeError, match=MISSED):
             await writes(name, given)
+
+
+@pytest.mark.parametrize(
+    ("mean", "recent", "verdict"),
+    [
+        (0.005, 0.01, "promote"),
+        (0.0, 0.02, "promote"),
+        (-0.001, 0.05, "reject"),
+        (0.009, 0.009, "reject"),
+        (0.01, 0.0, "promote"),
+    ],
+)
+def test_a_gain_on_the_newest_rows_counts_where_nothing_is_lost(mean: float, recent: float, verdict: str) -> None:
+    gain = Gain(mean=mean, low=-0.01, high=0.05)
+    assert decided(n=200, gain=gain, recent=recent, policy=Shadow()).verdict == verdict
