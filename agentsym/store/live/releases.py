@@ -168,10 +168,12 @@ class Releases:
                     f"{name}: the agent's files are version {network.version[:12]}, which is {state} and cannot come "
                     "again; change them, or go on with what is live"
                 )
+            came = {} if expected == network.version else {"from": expected}
             if state is None:
-                self._add(connection, name, network, None, "live", "people changed the agent", {})
+                self._add(connection, name, network, None, "live", "people changed the agent", came)
             else:
-                _set(connection, name, network.version, None, "live", "people went back to it")
+                kept = {**self.release(name, network.version).details, **came}
+                _set(connection, name, network.version, None, "live", "people went back to it", kept)
             if expected != network.version:
                 _set(connection, name, expected, "live", "superseded", f"{network.version[:12]} took its place")
             _point(connection, name, expected, live=network.version, source=network.version, canary=None, share=0.0)
