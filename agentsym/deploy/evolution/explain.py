@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from agentsym.deploy.evolution.shadow import Evaluation
+from agentsym.errors import StoreError, UsageError
+from agentsym.learning.report.edits import EditView
+from agentsym.learning.report.reading import read_report
 from agentsym.learning.report.wording import count, interval, short
 from agentsym.network.canonical import Frozen
 from agentsym.network.diff import diff
 from agentsym.network.network import Network
-from agentsym.store.events import Event
 from agentsym.store.live.audit import Entry
 from agentsym.store.live.releases import Release
 from agentsym.store.store import Store
@@ -34,6 +36,7 @@ class Explanation(Frozen):
         critiques: what the teacher said of failing runs: node → what it must do differently.
         edits: what was proposed of that, and what the gates made of it.
         shadow: the shadow evaluation.
+        broken: the must-pass questions that it broke in it.
         history: its entries in the audit log, and those of the versions that took its place or gave it back, the oldest
             first.
     """
@@ -44,6 +47,7 @@ class Explanation(Frozen):
     critiques: tuple[str, ...]
     edits: tuple[str, ...]
     shadow: dict[str, Any] | None
+    broken: tuple[str, ...]
     history: tuple[Entry, ...]
 
     def text(self) -> str:
@@ -58,6 +62,7 @@ class Explanation(Frozen):
             lines += ["", "What was proposed, and what became of it", *(f"  {line}" for line in self.edits)]
         if self.shadow:
             lines += ["", "Shadow evaluation", *_evaluation(Evaluation.model_validate(self.shadow))]
+            lines += [f"  broken: {question}" for question in self.broken]
         lines += ["", "What happened", *(f"  {e.at[:19]}  {e.actor}: {self._event(e)}{_why(e)}" for e in self.history)]
         return "\n".join(lines)
 
@@ -89,6 +94,7 @@ def explain(store: Store, name: str, version: str) -> Explanation:
         critiques=tuple(critiques[:MOST]),
         edits=tuple(edits[:MOST]),
         shadow=release.details.get("shadow"),
+        broken=tuple(_broken(store, release)),
         history=tuple(sorted(_history(store, release), key=lambda entry: entry.seq)),
     )
 
@@ -105,38 +111,27 @@ def _history(store: Store, release: Release) -> Iterator[Entry]:
 
 def _learned(store: Store, run: str) -> tuple[list[str], list[str]]:
     """Return what a run said of failures, each once, and what it proposed with what became of it."""
-    critiques: dict[str, None] = {}
-    edits: list[str] = []
-    for event in store.events(run, kind=("blame", "backward", "proposal", "gate")):
-        critiques |= dict.fromkeys(_critiques(event))
-        edits += _edits(event)
-    return list(critiques), edits
+    try:
+        steps = read_report(store, run).steps
+    except (StoreError, UsageError):  # it is in another store, or ended before it began to learn
+        return [], []
+    failures = [failure for step in steps for failure in step.failures]
+    critiques = dict.fromkeys(f"{node}: {short(said, 200)}" for each in failures for node, said in each.critiques)
+    changes = [change for step in steps for change in step.changes]
+    return list(critiques), [f"{change.fate}: {_told(edit)}" for change in changes for edit in change.edits]
 
 
-def _critiques(event: Event) -> Iterator[str]:
-    value: Any = event.data.get("value") or {}
-    if event.kind == "blame":
-        for run in value.get("runs", ()):
-            for node, said in run.get("critiques", {}).items():
-                yield f"{node}: {short(said, 200)}"
-    elif event.kind == "backward":
-        for row in value.get("rows", ()):
-            for gradient in row:
-                for suggestion in gradient.get("suggestions", ()):
-                    yield f"{suggestion['parameter']}: {short(suggestion['advice'], 200)}"
+def _told(edit: EditView) -> str:
+    lines = (f"{line.sign} {''.join(piece.text for piece in line.pieces)}" for line in edit.lines)
+    return short(f"{edit.about} {' '.join(lines)}" + (f" ({edit.why})" if edit.why else ""), 200)
 
 
-def _edits(event: Event) -> Iterator[str]:
-    value: Any = event.data.get("value") or {}
-    if event.kind == "proposal":
-        for update in value.get("updates", ()):
-            for edit in update.get("edits", ()):
-                told = {name: value for name, value in edit.items() if name not in ("op", "path", "reason") and value}
-                what = json.dumps(told, ensure_ascii=False)
-                yield short(f"{edit['op']} {edit.get('path', '')} {what} {edit.get('reason', '')}", 200)
-    elif event.kind == "gate" and "decision" in value:
-        decision = value["decision"]
-        yield f"→ {'accepted' if decision['accept'] else 'rejected'}: {short(decision.get('reason', ''), 200)}"
+def _broken(store: Store, release: Release) -> Iterator[str]:
+    """Yield the must-pass questions that a version broke, as far as their traces are still there."""
+    ids = release.details.get("shadow", {}).get("regressions", ())
+    for name, trace in store.traces.asking(release.deployment, ids).items():
+        asked = trace.trajectory.inputs if trace.trajectory else {}
+        yield f"{name}: {short(json.dumps(asked, ensure_ascii=False), 200)} (trace {trace.id})"
 
 
 def _evaluation(found: Evaluation) -> Iterator[str]:

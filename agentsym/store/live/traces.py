@@ -208,6 +208,17 @@ class Traces:
             before = rows[-1].seq
             most -= len(rows)
 
+    def asking(self, deployment: str, example_ids: Iterable[str]) -> dict[str, Trace]:
+        """Return the id of a question → the newest trace that asks it and is kept, of those questions that have one."""
+        found: dict[str, Trace] = {}
+        wanted = list(example_ids)
+        for start in range(0, len(wanted), CHUNK):
+            is_asked = traces.c.example_id.in_(wanted[start : start + CHUNK])
+            kept = traces.c.deployment == deployment, is_asked, traces.c.trajectory.is_not(None)
+            for row in self._rows(select(traces).where(*kept).order_by(traces.c.seq)):
+                found[row.example_id] = _trace(row)
+        return found
+
     def said_since(self, deployment: str, seq: int) -> int:
         """Return how much feedback there is behind a place in the store."""
         query = select(func.count()).where(feedback.c.deployment == deployment, feedback.c.seq > seq)

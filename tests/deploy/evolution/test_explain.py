@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from agentsym.deploy.beginning import begin
 from agentsym.deploy.evolution.explain import MOST, explain
 from agentsym.deploy.evolution.shadow import Evaluation, Gain
 from agentsym.errors import UsageError
+from agentsym.learning.trainer import Trainer
 from agentsym.network.edits import AddItem
 from agentsym.network.network import Network
+from agentsym.network.records import Trajectory
 from agentsym.store.live.releases import Release
+from agentsym.store.live.traces import Trace, example_id_of
 from agentsym.store.store import Store
 from tests.deploy.conftest import things
 
@@ -23,52 +24,40 @@ MEASURED = Evaluation(
 )  # fmt: skip
 
 
-def decided(accept: bool, reason: str) -> tuple[str, dict[str, Any]]:
-    return "gate", {"value": {"decision": {"accept": accept, "reason": reason}}}
-
-
-def proposed(text: str) -> tuple[str, dict[str, Any]]:
-    edit = {"op": "add_item", "path": "sort/rules", "item": text, "reason": "confused"}
-    return "proposal", {"value": {"updates": [{"edits": [edit]}]}}
+ROWS = [
+    {"text": word, "kind": kind}
+    for kind, words in {"fruit": "fig lemon", "tool": "spade awl", "animal": "cow owl"}.items()
+    for word in words.split()
+]
 
 
 @pytest.fixture
 def candidate(store: Store) -> Release:
-    """A version that was learned, compared and promoted by hand."""
+    """A version that a real run has learned; compared and promoted by hand."""
     begin(store, "things", things, actor="ann")
-    store.append_many("run1", [
-        ("run", {"agent": "things"}),
-        ("blame", {"value": {"runs": [{"critiques": {"sort": "it takes a saw for a fruit " + "x" * 300}}]}}),
-        ("blame", {"value": {"runs": [{"critiques": {"sort": "it takes a saw for a fruit " + "x" * 300}}, {}]}}),
-        ("backward", {"value": {"rows": [[{"suggestions": [{"parameter": "sort/rules", "advice": "tell tools"}]}]]}}),
-        proposed("A saw is a `tool`."), decided(False, "no gain"),
-        proposed("A pear is a `fruit`."), decided(False, "no gain"),
-        proposed("A dog is an `animal`."), decided(True, "gain +0.250"),
-        ("gate", {"value": {"other": 1}}), ("checkpoint", {}),
-    ])  # fmt: skip
-    better = things.apply([AddItem(path="sort/rules", item="A dog is an `animal`.")])
+    run = Trainer(things, ROWS, val=(), student="embedded", teacher="embedded", store=store, steps=3).fit()
+    assert run.best.version != things.version
     releases = store.releases
-    made = releases.propose("things", better, parent=things.version, actor="evolution", details={"run": "run1"})
+    made = releases.propose("things", run.best, parent=things.version, actor="evolution", details={"run": run.id})
     for state in ("validated", "shadow"):
         made = releases.move(made, state, actor="evolution", reason="fine")  # type: ignore[arg-type]
     measured = {"shadow": MEASURED.model_dump(mode="json")}
     made = releases.move(made, "held", actor="evolution", reason="a person decides", details=measured)
     releases.promote(made, expected=things.version, actor="ann", reason="looks right")
-    return releases.release("things", better.version)
+    return releases.release("things", run.best.version)
 
 
 def test_everything_that_led_to_a_version_is_told(store: Store, candidate: Release) -> None:
     found = explain(store, "things", candidate.version[:8])
-    assert found.release == candidate and found.run == "run1" and found.shadow is not None
-    assert len(found.critiques) == 2 and found.critiques[1] == "sort/rules: tell tools"
-    assert found.critiques[0].startswith("sort: it takes a saw") and len(found.critiques[0]) < 220
+    assert found.release == candidate and found.run == candidate.details["run"] and found.shadow is not None
+    assert any(said.startswith("sort: ") and "was wanted" in said for said in found.critiques)
+    assert len(set(found.critiques)) == len(found.critiques) <= MOST
     assert [entry.event for entry in found.history] == ["proposed", "validated", "shadow", "held", "promoted"]
     text = found.text()
     for words in (
         f"{candidate.version[:12]} of things: live (looks right)",
-        f"learned from {things.version[:12]} by run run1",
-        "A dog is an `animal`.",
-        "What was said of runs that failed (gradients)\n  sort: it takes a saw",
+        f"learned from {things.version[:12]} by run {found.run}",
+        "What was said of runs that failed (gradients)\n  sort: ",
         "40 rows: 0.500 → 0.750, gain +0.250",
         "6 must-pass rows, 0 regressions; tokens × 1.10",
         "gain +0.250 on 40 rows, no must-pass row broke",
@@ -81,9 +70,23 @@ def test_everything_that_led_to_a_version_is_told(store: Store, candidate: Relea
 
 def test_each_proposal_is_told_with_what_became_of_it(store: Store, candidate: Release) -> None:
     edits = explain(store, "things", candidate.version).edits
-    assert [each.startswith("→") for each in edits] == [False, True] * 3
-    assert edits[1] == edits[3] == "→ rejected: no gain" and edits[5] == "→ accepted: gain +0.250"
-    assert edits[4].startswith("add_item sort/rules") and "A dog is an `animal`." in edits[4]
+    learned = [each for each in edits if each.startswith("accepted: sort/")]
+    assert learned and any("`tool`" in each or '"tool"' in each for each in learned)
+    assert all(each.partition(":")[0] in ("accepted", "rejected", "harmful", "refused", "unchanged") for each in edits)
+
+
+def test_broken_questions_are_shown_while_their_traces_are_there(store: Store, candidate: Release) -> None:
+    held = Trajectory(id="t1", version=things.version, inputs={"text": "a saw"}, output={"kind": "tool"})
+    named = {"id": "t1", "deployment": "things", "version": things.version, "thread": "t", "at": "2026-05-01"}
+    store.traces.add([Trace(**named, example_id=example_id_of(held.inputs), trajectory=held)])
+    worse = things.apply([AddItem(path="sort/rules", item="A saw is an `animal`.")])
+    made = store.releases.propose("things", worse, parent=candidate.version, actor="evolution")
+    lost = MEASURED.model_copy(update={"regressions": (example_id_of(held.inputs), "gone")})
+    shadow = {"shadow": lost.model_dump(mode="json")}
+    store.releases.move(made, "rejected", actor="evolution", reason="it broke two", details=shadow)
+    found = explain(store, "things", worse.version)
+    assert found.broken == (f'{example_id_of(held.inputs)}: {{"text": "a saw"}} (trace t1)',)
+    assert "  broken: " in found.text()
 
 
 def test_the_first_version_has_no_story(store: Store, candidate: Release) -> None:
@@ -105,12 +108,6 @@ def test_a_version_that_is_live_again_tells_of_the_one_that_was_taken_back(store
     store.releases.take("things", files, expected=old, actor="ann")
     assert explain(store, "things", old).history[-1].event == "taken over"
     assert [entry.event for entry in explain(store, "things", files.version).history] == ["taken over"]
-
-
-def test_a_long_run_is_told_in_short(store: Store, candidate: Release) -> None:
-    store.append_many("run1", [proposed(f"Rule {n}.") for n in range(60)])
-    found = explain(store, "things", candidate.version)
-    assert len(found.edits) == MOST and found.edits[-1].startswith("add_item")
 
 
 def test_a_version_whose_run_is_not_in_the_store_is_told_without_it(store: Store) -> None:
