@@ -22,7 +22,7 @@ from agentsym.deploy.evolution.material import Material, gather
 from agentsym.deploy.evolution.monitor import Look
 from agentsym.deploy.evolution.shadow import Evaluation, shadow
 from agentsym.deploy.policy import Policy
-from agentsym.errors import BudgetExceeded, ConflictError, NetworkError, UsageError
+from agentsym.errors import AgentsymError, BudgetExceeded, ConflictError, NetworkError, UsageError
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.metrics import Metric, load_metric
 from agentsym.learning.teacher.contrastive import ContrastiveTeacher
@@ -39,7 +39,8 @@ from agentsym.store.live.releases import OPEN, Deployment, Release
 from agentsym.store.store import Store
 
 ACTOR = "evolution"
-COOLS = ("learning ended", "promoted", "rolled_back", "taken over", "rejected")
+LEARNED = "learning ended"
+COOLS = (LEARNED, "promoted", "rolled_back", "taken over", "rejected")
 """What the cool-down counts from."""
 What = Literal["waits", "nothing", "rejected", "held", "canary", "promoted", "rolled_back", "frozen"]
 
@@ -227,12 +228,9 @@ class Evolution:
             wanted = missing if missing > 0 else self.policy.learning.min_failures
             last.note(ACTOR, reason, seen=material.newest, wanted=wanted)
             return Turn(what="waits", version=candidate.version, reason=reason)
-        if doubt:
-            self._move(candidate, "held", doubt, details)
-            return Turn(what="held", version=candidate.version, reason=doubt)
-        if found.verdict == "hold" or release.approval == "always":
-            self._move(candidate, "held", reason, details)
-            return Turn(what="held", version=candidate.version, reason=reason)
+        if doubt or found.verdict == "hold" or release.approval == "always":
+            self._move(candidate, "held", doubt or reason, details)
+            return Turn(what="held", version=candidate.version, reason=doubt or reason)
         return self._released(deployment, candidate, reason, details)
 
     async def _doubted(self, deployment: Deployment) -> str:
@@ -330,43 +328,44 @@ class Evolution:
     async def _learned(self, deployment: Deployment) -> Turn:
         """Learn a candidate, if there are enough new failures and the last one is long enough ago."""
         learning = self.policy.learning
-        last = self.store.audit.last("learning ended", self.name)
-        about = last.data() if last else {}
-        same = about.get("policy") == self._policy_hash  # another policy may make more of the same feedback
-        after = int(about.get("feedback", 0)) if same else 0
+        last = self.store.audit.last(LEARNED, self.name)
+        known = last.data() if last else {}
+        same = known.get("policy") == self._policy_hash  # another policy may make more of the same feedback
+        after = int(known.get("feedback", 0)) if same else 0
         if self.store.traces.said_since(self.name, after) < learning.min_failures:
             return Turn(what="waits", reason="there is hardly any new feedback to learn from")
         base = self.network(deployment.live)
         material = self.material(base)
-        failures = material.failures(deployment.live, after)
+        failures = await material.failures(deployment.live, after)
         if len(failures) < learning.min_failures:
             return Turn(what="waits", reason=f"{len(failures)} of {learning.min_failures} new failures to learn from")
         if (rest := self._rest()) > 0:
             return Turn(what="waits", reason=f"{len(failures)} new failures; the cool-down ends in {rest:.0f} s")
-        run, candidate = await learn(self.store, self.name, base, material, self.policy, self.means)
+        ended = {"failures": len(failures), "policy": self._policy_hash, "learned": False, "feedback": after}
+        try:
+            run, candidate = await learn(self.store, self.name, base, material, self.policy, self.means)
+        except AgentsymError as error:  # the next try comes after the cool-down, since this one may have cost something
+            self._ended({**ended, "status": "failed", "reason": type(error).__name__})
+            raise
+        ended |= {"run": run.id, "status": run.status}
         blocked = self._state(candidate.version) if candidate.version != base.version else None
-        seen = material.newest
-        about = {"run": run.id, "failures": len(failures), "status": run.status, "policy": self._policy_hash}
-        learned = {**about, "feedback": seen, "learned": True}
         if candidate.version == base.version or blocked:
+            self._ended({**ended, "feedback": material.newest})
             nothing = f"what is {blocked} already" if blocked else f"nothing better ({run.reason})"
-            self.store.audit.write(ACTOR, "learning ended", self.name, {**learned, "learned": False})
             return Turn(what="nothing", reason=f"run {run.id} found {nothing}")
         try:
             release = self.store.releases.propose(
-                self.name,
-                candidate,
-                parent=deployment.live,
-                actor=ACTOR,
-                details={"run": run.id},
-                unless_frozen=True,
+                self.name, candidate, parent=deployment.live, actor=ACTOR, details={"run": run.id}, unless_frozen=True
             )
         except ConflictError:  # what was learned is lost, so its feedback is not used up
-            lost = {**about, "feedback": after, "learned": False}
-            self.store.audit.write(ACTOR, "learning ended", self.name, lost)
+            self._ended(ended)
             raise
-        self.store.audit.write(ACTOR, "learning ended", self.name, learned)
+        self._ended({**ended, "feedback": material.newest, "learned": True})
         return await self._moved_on(deployment, release)
+
+    def _ended(self, about: Mapping[str, Any]) -> None:
+        """Write down what came of a learning run, and up to which feedback it has learned."""
+        self.store.audit.write(ACTOR, LEARNED, self.name, about)
 
     def _rest(self) -> float:
         """Return how many seconds of the cool-down are left."""

@@ -12,7 +12,7 @@ from agentsym.deploy.evolution.stubs import RecordedWrites
 from agentsym.deploy.policy import Policy
 from agentsym.learning.dataset import Dataset
 from agentsym.learning.loss import PERFECT
-from agentsym.learning.metrics import Metric
+from agentsym.learning.metrics import Metric, evaluate
 from agentsym.learning.protocols import Row
 from agentsym.network.network import Network
 from agentsym.store.store import Store
@@ -46,19 +46,21 @@ class Material(NamedTuple):
         known = {row.id for row in found}
         return (*found, *(row for row in self.curated if row.id not in known))
 
-    def failures(self, version: str, after: int) -> list[Example]:
+    async def failures(self, version: str, after: int) -> list[Example]:
         """Return what a version got wrong in the learn set, of what was judged after a place in the store.
 
         What another program got wrong (imported traces) counts as the version's own.
         """
-        return [
+        answered = [
             example
             for example in self.examples
             if example.part == "learn"
             and (example.version == version or example.origin == "imported")
             and example.judgement.seq > after
-            and not _right(example)
         ]
+        verdicts = [await evaluate(self.metric, example.row, example.answer) for example in answered]
+        wrong = zip(answered, verdicts, strict=True)
+        return [example for example, verdict in wrong if verdict.score is not None and verdict.score < PERFECT]
 
 
 def gather(store: Store, name: str, network: Network, policy: Policy, metric: Metric) -> Material:
@@ -75,10 +77,3 @@ def gather(store: Store, name: str, network: Network, policy: Policy, metric: Me
     trajectories = (trace.trajectory for trace, _ in judged if trace.trajectory is not None)
     writes = RecordedWrites(network, trajectories, policy.shadow.stubs)
     return Material(found, curated, FeedbackMetric(metric, found), writes)
-
-
-def _right(example: Example) -> bool:
-    """Whether an answer was right, as far as feedback says; a label is compared field by field."""
-    if example.row.expected:
-        return all(example.answer.get(name) == value for name, value in example.row.expected.items())
-    return (example.judgement.score or 0.0) >= PERFECT

@@ -213,13 +213,17 @@ async def test_a_metric_that_fails_says_nothing_of_the_answer(caplog: pytest.Log
     assert "ValueError" in record.getMessage() and "apple" not in caplog.text
 
 
-def test_failures_are_new_of_the_version_and_in_the_learn_set() -> None:
+def known(made: list[Example]) -> Material:
+    """Return the material of some examples."""
+    return Material(made, (), FeedbackMetric(exact, made), RecordedWrites(NETWORK, (), {}))
+
+
+async def test_failures_are_new_of_the_version_and_in_the_learn_set() -> None:
     found = [
         (trace(f"question {n}", version=f"v{1 + n % 2}"), [said("thumb", n + 1, score=n % 3 / 2)]) for n in range(90)
     ]
     made = examples(NETWORK, found)
-    material = Material(made, (), FeedbackMetric(exact, made), RecordedWrites(NETWORK, (), {}))
-    failures = material.failures("v1", 30)
+    failures = await known(made).failures("v1", 30)
     expected = [
         each.row.id for each in made
         if each.part == "learn" and each.version == "v1" and each.judgement.seq > 30 and (each.judgement.score or 0) < 1
@@ -227,15 +231,24 @@ def test_failures_are_new_of_the_version_and_in_the_learn_set() -> None:
     assert [each.row.id for each in failures] == expected and 5 < len(expected) < 30
     labelled = [(trace(f"question {n}"), [said("label", n + 1, label={"kind": "fruit"})]) for n in range(20)]
     right = examples(NETWORK, labelled)
-    assert Material(right, (), FeedbackMetric(exact, right), RecordedWrites(NETWORK, (), {})).failures("v1", 0) == []
+    assert await known(right).failures("v1", 0) == []
 
 
-def test_what_another_program_got_wrong_is_a_failure_of_every_version() -> None:
+async def test_the_metric_says_what_is_a_failure() -> None:
+    made = examples(
+        NETWORK, [(trace(f"question {n}"), [said("label", n + 1, label={"kind": "tool"})]) for n in range(9)]
+    )
+    assert await known(made).failures("v1", 0)
+    lenient = FeedbackMetric(load_metric(lambda row, output: 1.0), made)
+    assert await Material(made, (), lenient, RecordedWrites(NETWORK, (), {})).failures("v1", 0) == []
+
+
+async def test_what_another_program_got_wrong_is_a_failure_of_every_version() -> None:
     found = [
         (trace(f"question {n}", origin=("live", "imported")[n % 2]), [said("thumb", n + 1, score=0)]) for n in range(40)
     ]
     made = examples(NETWORK, found)
-    failures = Material(made, (), FeedbackMetric(exact, made), RecordedWrites(NETWORK, (), {})).failures("v2", 10)
+    failures = await known(made).failures("v2", 10)
     assert {each.origin for each in failures} == {"imported"} and len(failures) > 3
     assert all(each.judgement.seq > 10 for each in failures)
 

@@ -16,7 +16,8 @@ import pytest
 from agentsym import Agent, Examples
 from agentsym.deploy.decisions import Decisions
 from agentsym.deploy.evolution.evolution import Turn
-from agentsym.errors import AgentsymError, ConflictError
+from agentsym.errors import AgentsymError, ConflictError, KeyRefused
+from agentsym.models.doubles import ScriptedModel
 from agentsym.store.live.releases import Release
 from evals.deployed.world import agent, asked
 from tests.deploy.conftest import eventually
@@ -367,3 +368,26 @@ def test_a_comparison_that_comes_to_a_cap_waits_for_another_policy(start: Any, w
         assert turn.what == "waits" and "the comparison was stopped" in turn.reason and "10" in turn.reason
     assert len(made) == 1
     assert turned(wheel(base))[0].what == "promoted"
+
+
+def test_learning_that_cannot_go_on_waits_for_the_cool_down(start: Any, wheel: Any) -> None:
+    base = agent()
+    running = start(base)
+    nobody = ScriptedModel([KeyRefused("no such key")], name="nobody", remote=False)
+    evolution = wheel(base, {"learning": {"cool_down": 3600}}, teacher=nobody)
+    asks(running, 120, seed=1)
+    with pytest.raises(KeyRefused):
+        asyncio.run(evolution.turn())
+    asked = len(nobody.calls)
+    turn = asyncio.run(evolution.turn())
+    assert turn.what == "waits" and "cool-down" in turn.reason and len(nobody.calls) == asked
+    entry = running.store.audit.last("learning ended", "counter")
+    assert entry is not None and entry.data()["status"] == "failed" and entry.data()["feedback"] == 0
+
+
+def test_one_can_go_back_from_files_that_people_changed(start: Any) -> None:
+    base, changed = agent(), taught(agent())
+    running = start(base)
+    running.store.releases.take("counter", changed, expected=base.version, actor="Ann")
+    Decisions(running.store, "counter", "Ann").roll_back(None, expected=changed.version, reason="a slip")
+    assert live(running) == base.version
