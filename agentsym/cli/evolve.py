@@ -15,7 +15,7 @@ from agentsym.learning.report.wording import number
 
 if TYPE_CHECKING:
     from agentsym.deploy.decisions import Decisions
-    from agentsym.store.live.releases import Deployment
+    from agentsym.store.live.lifecycle import Deployment
     from agentsym.store.store import Store
 
 app = typer.Typer(help="Let a deployed agent learn from its traces.", rich_markup_mode=None)

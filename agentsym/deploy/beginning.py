@@ -9,7 +9,7 @@ from typing import Literal
 
 from agentsym.errors import UsageError
 from agentsym.network.network import Network
-from agentsym.store.live.releases import Deployment
+from agentsym.store.live.lifecycle import Deployment
 from agentsym.store.store import Store
 
 Choice = Literal["take", "keep"]

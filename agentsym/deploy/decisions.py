@@ -6,7 +6,7 @@ Whoever decides says what was live when they looked, so that nobody decides abou
 from __future__ import annotations
 
 from agentsym.errors import ConflictError, UsageError
-from agentsym.store.live.releases import LEGAL, OPEN, Release
+from agentsym.store.live.lifecycle import LEGAL, OPEN, Release
 from agentsym.store.store import Store
 
 

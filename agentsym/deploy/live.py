@@ -15,7 +15,7 @@ from agentsym.errors import AgentsymError, StoreError, UsageError
 from agentsym.network.network import Network
 from agentsym.network.revive import revive
 from agentsym.runtime.compile import Graph, compile
-from agentsym.store.live.releases import Deployment
+from agentsym.store.live.lifecycle import Deployment
 from agentsym.store.store import Store
 
 LOOK_S = 0.5

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from agentsym import Agent, Choice, Examples, PromptNode
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from agentsym.store.live.traces import Trace
 from agentsym.store.store import Store
 from evals.deployed.world import INTENTS, OLD

@@ -19,7 +19,7 @@ from agentsym.network.edits import AddItem
 from agentsym.network.network import Network
 from agentsym.network.records import Step, Trajectory
 from agentsym.store import Store
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from agentsym.store.live.traces import Feedback, Trace, example_id_of
 from tests.cli.conftest import Call, rows
 

@@ -6,7 +6,7 @@ It stands in the audit log, where every process that turns the wheel finds it.
 from __future__ import annotations
 
 from agentsym.deploy.evolution.material import Material
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from agentsym.store.store import Store
 
 EVENT = "compared"

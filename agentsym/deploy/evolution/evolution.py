@@ -35,7 +35,7 @@ from agentsym.network.revive import revive
 from agentsym.runtime.context import student_model
 from agentsym.runtime.executors.choose import LOCAL, executor_named
 from agentsym.runtime.executors.protocol import Executor
-from agentsym.store.live.releases import OPEN, Deployment, Release
+from agentsym.store.live.lifecycle import OPEN, Deployment, Release
 from agentsym.store.store import Store
 
 ACTOR = "evolution"

@@ -18,7 +18,7 @@ from agentsym.network.canonical import Frozen
 from agentsym.network.diff import diff
 from agentsym.network.network import Network
 from agentsym.store.live.audit import Entry
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from agentsym.store.store import Store
 
 MOST = 20  # critiques and edits that are shown

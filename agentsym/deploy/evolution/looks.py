@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agentsym.deploy.evolution.examples import judgement, score_of
 from agentsym.deploy.evolution.monitor import BASELINE, LOOKS, Look, error_looks, score_looks
 from agentsym.learning.metrics import Metric
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from agentsym.store.live.traces import Trace, Traces
 
 

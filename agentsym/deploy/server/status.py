@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from agentsym.deploy.server.auth import token_of
 from agentsym.deploy.server.replies import reply
 from agentsym.deploy.server.served import Served
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 
 SCORES = ("n", "base", "candidate", "gain", "verdict")  # of the shadow evaluation
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"

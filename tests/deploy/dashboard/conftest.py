@@ -16,7 +16,7 @@ from agentsym.deploy.server.app import create_app
 from agentsym.deploy.server.settings import Settings
 from agentsym.deploy.service import Service
 from agentsym.network.records import Message, Step, ToolCall, Trajectory, Usage
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from agentsym.store.live.traces import Feedback, Trace
 from agentsym.store.store import Store
 from evals.report.browser import chromium, found

@@ -12,7 +12,7 @@ from agentsym.learning.trainer import Trainer
 from agentsym.network.edits import AddItem
 from agentsym.network.network import Network
 from agentsym.network.records import Trajectory
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from agentsym.store.live.traces import Trace, example_id_of
 from agentsym.store.store import Store
 from tests.deploy.conftest import things

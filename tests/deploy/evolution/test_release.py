@@ -18,7 +18,7 @@ from agentsym.deploy.decisions import Decisions
 from agentsym.deploy.evolution.evolution import Turn
 from agentsym.errors import AgentsymError, ConflictError, KeyRefused
 from agentsym.models.doubles import ScriptedModel
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from evals.deployed.world import agent, asked
 from tests.deploy.conftest import eventually
 from tests.deploy.evolution import mailer

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentsym.store import Store
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from tests.store.live.versions import VERSIONS
 
 Race = Callable[[str, int], list[str]]

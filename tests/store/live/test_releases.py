@@ -13,7 +13,7 @@ from agentsym.network.network import Network
 from agentsym.store import Store
 from agentsym.store.live import releases as module
 from agentsym.store.live.audit import Entry
-from agentsym.store.live.releases import LEGAL, OPEN, Deployment, Release
+from agentsym.store.live.lifecycle import LEGAL, OPEN, Deployment, Release
 from tests.store.live.conftest import Race
 from tests.store.live.versions import VERSIONS, version
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from agentsym.errors import AgentsymError, ConflictError, UsageError
 from agentsym.store import Store
-from agentsym.store.live.releases import Release
+from agentsym.store.live.lifecycle import Release
 from tests.store.live.versions import VERSIONS
 
 FOLLOWS = {

@@ -13,7 +13,7 @@ from agentsym.learning.report.markup import Html, el, join
 from agentsym.learning.report.sections.learned import differences
 from agentsym.network.diff import diff
 from agentsym.network.network import Network
-from agentsym.store.live.releases import OPEN, Release
+from agentsym.store.live.lifecycle import OPEN, Release
 
 SHADOW = "shadow"
 

@@ -7,7 +7,7 @@ from typing import Any
 from agentsym.deploy.dashboard.chart import chart, figures, marks
 from agentsym.deploy.dashboard.visits import Desk, Page, Redirect, Visit
 from agentsym.errors import UsageError
-from agentsym.store.live.releases import OPEN, Deployment
+from agentsym.store.live.lifecycle import OPEN, Deployment
 
 CHANGES = ("deployed", "taken over", "promoted", "rolled_back")
 WINDOWS = (1_000, 10_000, 100_000)
