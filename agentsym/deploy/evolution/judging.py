@@ -32,6 +32,8 @@ EVENT = "judge calibrated"
 AT_ONCE = 50
 """Answers that are judged in one turn at most."""
 FRESH = timedelta(days=1)
+NO_OPINION = "The judge gave no usable answer."
+"""A remark without a score: it judges nothing, and the same answer is not asked about again."""
 TEMPERATURE = 0.7
 """Of several samples, so that they differ."""
 
@@ -72,7 +74,7 @@ class Judging:
         )
 
     async def judge_new(self) -> int:
-        """Score the share of the newest traces that nobody has judged; return how many were scored.
+        """Score the share of the newest traces that nobody has judged; return how many it was asked about.
 
         Raises:
             BudgetExceeded: a cap of the door stopped it; what was scored before is kept.
@@ -121,13 +123,13 @@ class Judging:
                 trace_id=trace.id,
                 deployment=self._name,
                 kind="judge",
-                score=report.score,
-                text=report.text,
+                score=None if report is None else report.score,
+                text=NO_OPINION if report is None else report.text,
                 author=f"{AUTHOR} {self._policy.model}",
                 at=at,
             )
             for trace, report in zip(traces, reports, strict=True)
-            if isinstance(report, LossReport)
+            if not isinstance(report, BaseException)
         ]
         self._store.traces.add((), said)
         if failed is not None:

@@ -17,7 +17,7 @@ from agentsym.deploy.policy import Shadow
 from agentsym.learning.evaluation import Evaluator
 from agentsym.learning.loss import PERFECT
 from agentsym.learning.protocols import Evidence, Row
-from agentsym.learning.statistics import paired_bootstrap
+from agentsym.learning.statistics import Interval, paired_bootstrap
 from agentsym.network.canonical import Frozen
 from agentsym.network.network import Network
 from agentsym.network.records import Trajectory
@@ -125,14 +125,12 @@ async def shadow(
         and row.id not in after.unjudged
         and before.scores[row.id] >= PERFECT > after.scores[row.id]
     ]
-    interval = paired_bootstrap(old, sure) if pairs else None
+    gain = paired_bootstrap(old, sure) if pairs else Interval(0.0, 0.0, 0.0)
     found = Evaluation(
         n=len(pairs),
         base=_mean(old),
         candidate=_mean(sure),
-        gain=Gain(mean=interval.mean, low=interval.low, high=interval.high)
-        if interval
-        else Gain(mean=0, low=0, high=0),
+        gain=Gain(**gain._asdict()),
         recent=_mean(sure[:RECENT]) - _mean(old[:RECENT]),
         hoped=_mean(hoped) - _mean(old),
         unjudged=len(after.unjudged & set(pairs)),

@@ -110,3 +110,17 @@ def test_a_judge_that_comes_to_a_cap_keeps_what_it_said_and_goes_on_later(start:
     assert len(list(running.store.traces.judged("counter", most=100))) == 15
     asyncio.run(evolution.turn())
     assert len(list(running.store.traces.judged("counter", most=100))) == 20
+
+
+def test_an_answer_that_the_judge_cannot_score_is_asked_about_once(start: Any, wheel: Any) -> None:
+    running = start(agent())
+    evolution = judged_by(wheel, lambda request: Reply(text="I would rather not say"))
+    ask_only(running, 8, seed=5)
+    assert asyncio.run(evolution.turn()).what == "waits"
+    calls = len(evolution.means.judge.calls)
+    assert calls >= 8
+    asyncio.run(evolution.turn())
+    assert len(evolution.means.judge.calls) == calls
+    said = running.store.traces.feedback_of(trace.id for trace in running.store.traces.recent("counter"))
+    assert {item.score for items in said.values() for item in items} == {None}
+    assert evolution.material(agent()).examples == []
