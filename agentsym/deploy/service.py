@@ -1,7 +1,7 @@
 """`Service`: a deployed agent without HTTP. It answers, streams and takes feedback, and records all three.
 
-Everything that asks a deployed agent (the HTTP server, the OpenAI-compatible one, MCP) goes through here, so sampling,
-redaction, the canary and the limit on time hold everywhere.
+Every way to ask a deployed agent goes through here, so sampling, redaction, the canary and the limit on time hold for
+all of them. (`agentsym mcp` offers agents as their files are; those are not deployed and leave no traces.)
 """
 
 from __future__ import annotations
