@@ -119,7 +119,7 @@ def running(app: Any, service: Service) -> Iterator[Running]:
         assert not thread.is_alive()
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 10.0) -> Any:
+def eventually(holds: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Wait until something is true and return it."""
     end = time.monotonic() + seconds
     while not (found := holds()):
